@@ -1,0 +1,100 @@
+"""DuckDB as this project uses it: encrypted files, attached to a private in-memory session that installs nothing.
+
+A deleted row's bytes stay in a DuckDB file until the tables are copied into a new one: `compact_copy` is how
+anything is ever really gone.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+from duckdb_extensions import import_extension
+
+from storage.durable import replace_durably
+from storage.errors import LeiiError
+from storage.home import Home
+from storage.keyring import key_text
+
+MEMORY_LIMIT = "1200MB"
+
+
+def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory session with OpenSSL's cipher (httpfs) loaded; what it spills is encrypted and under LEII_HOME."""
+    home.extensions.mkdir(parents=True, exist_ok=True)
+    con = duckdb.connect(
+        config={
+            "extension_directory": str(home.extensions),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "temp_directory": str(home.temporary),
+            "temp_file_encryption": "true",
+            "memory_limit": MEMORY_LIMIT,
+        }
+    )
+    if threads is not None:
+        con.execute(f"SET threads = {int(threads)}")
+    try:
+        con.execute("LOAD httpfs")
+    except duckdb.Error:
+        import_extension("httpfs", con=con)
+        con.execute("LOAD httpfs")
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")
+    return con
+
+
+def attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, key: bytes, *, read_only: bool = False) -> None:
+    """Attach an encrypted file. Raises LeiiError when the key does not open it or another process is writing it."""
+    if read_only and not path.exists():
+        raise LeiiError(f"{path} is not there yet: run `leii run` first")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = ", READ_ONLY" if read_only else ""
+    location = str(path).replace("'", "''")
+    try:
+        con.execute(f"ATTACH '{location}' AS {alias} (ENCRYPTION_KEY '{key_text(key)}'{mode})")
+    except duckdb.Error as error:
+        raise LeiiError(f"cannot open {path}: {_reason(error)}") from None
+
+
+@contextmanager
+def attached(
+    con: duckdb.DuckDBPyConnection, path: Path, alias: str, key: bytes, *, read_only: bool = False
+) -> Iterator[None]:
+    """Attach for the length of a block."""
+    attach(con, path, alias, key, read_only=read_only)
+    try:
+        yield
+    finally:
+        con.execute(f"DETACH {alias}")
+
+
+def compact_copy(home: Home, source: Path, source_key: bytes, target: Path, target_key: bytes) -> None:
+    """Copy every live row of one file into a fresh one under the target's name; no deleted byte comes along.
+
+    `source` and `target` may be the same name: the file is then replaced in one step.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
+    for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
+        leftover.unlink(missing_ok=True)
+    with connect(home) as con:
+        attach(con, source, "copy_source", source_key, read_only=source != target)
+        attach(con, temporary, "copy_target", target_key)
+        con.execute("COPY FROM DATABASE copy_source TO copy_target")
+        con.execute("CHECKPOINT copy_target")
+        con.execute("DETACH copy_target")
+        con.execute("DETACH copy_source")
+    source_wal = target.with_name(target.name + ".wal")
+    replace_durably(temporary, target)
+    source_wal.unlink(missing_ok=True)
+
+
+def _reason(error: duckdb.Error) -> str:
+    text = str(error)
+    if "lock" in text.lower():
+        return "another process has it open; wait for that run to end and try again"
+    if "encryption key" in text.lower() or "decrypt" in text.lower() or "wrong" in text.lower():
+        return "the key does not open it; check LEII_KEYRING"
+    return text.splitlines()[0]

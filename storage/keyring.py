@@ -1,0 +1,121 @@
+"""The keys: one random secret a name, from a file with mode 0600 or from the environment.
+
+A purpose's root secret never leaves this module: what others get is derived from it for one use (RFC 5869), so that
+the key that opens a published copy can neither open the warehouse nor compute a pseudonym.
+"""
+
+import base64
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from storage.durable import write_durably
+from storage.errors import LeiiError
+
+ZONE_NAMES = ("landing", "quarantine", "vault", "held", "certificate")
+USES = ("pseudonym", "warehouse", "published")
+
+
+class KeyRingError(LeiiError):
+    """The keyring is missing, open to others, damaged, or has no such key."""
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """Root secrets by name; 32 bytes each."""
+
+    secrets: Mapping[str, bytes] = field(repr=False)
+
+    def zone_key(self, zone: str, use: str = "file") -> bytes:
+        """32 bytes for one use of a zone (landing, quarantine, vault, held, certificate)."""
+        return self._derive(zone, use)
+
+    def purpose_key(self, purpose: str, use: str) -> bytes:
+        """32 bytes for one use (pseudonym, warehouse, published) of one purpose."""
+        if use not in USES:
+            raise KeyRingError(f"no use {use!r} of a purpose's key: the uses are {', '.join(USES)}")
+        return self._derive(f"purpose:{purpose}", use)
+
+    def only(self, purpose: str) -> "KeyRing":
+        """A keyring that holds nothing but this purpose's key."""
+        name = f"purpose:{purpose}"
+        return KeyRing({name: self._root(name)})
+
+    def _root(self, name: str) -> bytes:
+        if name not in self.secrets:
+            raise KeyRingError(f"the keyring has no key {name!r}: add one with `leii keys add {name}`")
+        return self.secrets[name]
+
+    def _derive(self, name: str, use: str) -> bytes:
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"leii:{name}:{use}".encode()).derive(self._root(name))
+
+
+def key_text(key: bytes) -> str:
+    """A key as DuckDB's ENCRYPTION_KEY takes it: base64 without a character that SQL would read."""
+    return base64.urlsafe_b64encode(key).decode()
+
+
+def names_for(purposes: Iterable[str]) -> list[str]:
+    """Every name that a complete keyring has."""
+    return [*ZONE_NAMES, *(f"purpose:{purpose}" for purpose in purposes)]
+
+
+def create_keyring(path: Path, purposes: Iterable[str]) -> KeyRing:
+    """Write a new random keyring with mode 0600. Refuses to touch one that is there."""
+    if path.exists():
+        raise KeyRingError(f"{path} exists already: a keyring is never overwritten")
+    roots = {name: secrets.token_bytes(32) for name in names_for(purposes)}
+    _write(path, roots)
+    return KeyRing(roots)
+
+
+def load_keyring(source: str) -> KeyRing:
+    """Read a keyring from a file's path, or from JSON text (as an environment variable may hold it)."""
+    if source.lstrip().startswith("{"):
+        return _parse(source, where="the keyring in LEII_KEYRING")
+    path = Path(source)
+    if not path.exists():
+        raise KeyRingError(f"no keyring at {path}: set LEII_KEYRING to its file, or run `leii keys create`")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise KeyRingError(f"{path} has mode {mode:04o} and others can read it: run `chmod 600 {path}`")
+    return _parse(path.read_text(), where=str(path))
+
+
+def replace_secret(path: Path, name: str) -> KeyRing:
+    """Give one name a new random secret; the old one is gone from the file."""
+    ring = load_keyring(str(path))
+    roots = {**ring.secrets, name: secrets.token_bytes(32)}
+    _write(path, roots)
+    return KeyRing(roots)
+
+
+def load_or_create(path: Path, purposes: Iterable[str]) -> KeyRing:
+    """The keyring at this path; the first run makes one."""
+    if path.exists():
+        return load_keyring(str(path))
+    return create_keyring(path, purposes)
+
+
+def _parse(text: str, *, where: str) -> KeyRing:
+    try:
+        content = json.loads(text)
+        roots = {name: base64.b64decode(value, validate=True) for name, value in content["keys"].items()}
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise KeyRingError(f'{where} cannot be read: it must be JSON with "keys", each 32 bytes in base64') from None
+    short = sorted(name for name, value in roots.items() if len(value) != 32)
+    if short:
+        raise KeyRingError(f"{where}: these keys are not 32 bytes long: {', '.join(short)}")
+    return KeyRing(roots)
+
+
+def _write(path: Path, roots: Mapping[str, bytes]) -> None:
+    content = {"version": 1, "keys": {name: base64.b64encode(value).decode() for name, value in sorted(roots.items())}}
+    write_durably(path, json.dumps(content, indent=2).encode() + os.linesep.encode(), mode=0o600)

@@ -1,0 +1,22 @@
+"""What every step of a run is given: where things lie, the keys, and what time it is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from storage.duckdb_files import connect
+from storage.home import Home
+from storage.keyring import KeyRing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """One run's place, keys and time (`now` is UTC and the same for the whole run)."""
+
+    home: Home
+    keyring: KeyRing
+    now: datetime
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return connect(self.home)
