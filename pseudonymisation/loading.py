@@ -1,0 +1,190 @@
+"""Take landed batches into a purpose's own database: pseudonymised, each batch exactly once."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import duckdb
+
+from ingestion.landing import Batch, Landing
+from pseudonymisation.loading_sql import (
+    create_table_sql,
+    row_key_sql,
+    stored_columns,
+    subject_map_sql,
+    subjects_of,
+    treated_rows_sql,
+)
+from pseudonymisation.policy.model import Policy, Table
+from pseudonymisation.raw_rows import raw_relation
+from pseudonymisation.session import prepare_session
+from pseudonymisation.vault import notice_vanished, open_vault, register_batch
+from storage import LeiiError, Workspace, attached
+
+VAULT_TAKER = "vault"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLoad:
+    """What one pass did to one table of a purpose, in rows."""
+
+    loaded: int = 0
+    deleted: int = 0
+    refused_erased: int = 0
+    refused_unmapped: int = 0
+
+    def plus(self, other: "TableLoad") -> "TableLoad":
+        return TableLoad(
+            loaded=self.loaded + other.loaded,
+            deleted=self.deleted + other.deleted,
+            refused_erased=self.refused_erased + other.refused_erased,
+            refused_unmapped=self.refused_unmapped + other.refused_unmapped,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurposeLoad:
+    """What one pass did to one purpose; `tables` by stored name."""
+
+    purpose: str
+    batches: int
+    tables: dict[str, TableLoad] = field(default_factory=dict)
+
+
+def takers(policy: Policy) -> list[str]:
+    """Everybody who has to take a batch before it leaves landing: the vault, then every purpose."""
+    return [VAULT_TAKER, *policy.purposes]
+
+
+def register_people(workspace: Workspace, landing: Landing, policy: Policy) -> int:
+    """Let the vault learn who is in the landed batches; gives the number of people seen for the first time.
+
+    The app database's batches come first, since an account is what the other sources' identifiers belong to.
+    """
+    order = {"app_db": 0, "stripe": 1, "events": 2}
+    batches = sorted(landing.pending(VAULT_TAKER), key=lambda batch: (order[batch.source], batch.batch_id))
+    created = 0
+    with workspace.connect() as con:
+        prepare_session(con, workspace)
+        with open_vault(con, workspace):
+            for batch in batches:
+                if (batch.source, batch.table) not in policy.tables:
+                    continue
+                con.execute("BEGIN")
+                relation = landing.relation_sql(con, batch)
+                if batch.kind == "rows":
+                    created += register_batch(con, policy, batch, relation)
+                elif (batch.source, batch.table) == ("app_db", "account"):
+                    notice_vanished(con, workspace, relation)
+                con.execute("COMMIT")
+    landing.mark_taken(VAULT_TAKER, [batch.batch_id for batch in batches])
+    return created
+
+
+@contextmanager
+def open_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str) -> Iterator[None]:
+    """Attach the purpose's database for writing as `purpose`, with the schema `src`."""
+    key = workspace.keyring.purpose_key(purpose, "warehouse")
+    with attached(con, workspace.home.warehouse_file(purpose), "purpose", key):
+        con.execute("CREATE SCHEMA IF NOT EXISTS purpose.src")
+        con.execute("CREATE TABLE IF NOT EXISTS purpose.src._taken_batch (batch_id BIGINT NOT NULL)")
+        yield
+
+
+def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose: str) -> PurposeLoad:
+    """Take every batch that this purpose has not taken, in order. A crash in between repeats nothing and loses nothing."""
+    registered = {batch.batch_id for batch in landing.pending(VAULT_TAKER)}
+    batches = [batch for batch in landing.pending(purpose) if batch.batch_id not in registered]
+    done: defaultdict[str, TableLoad] = defaultdict(TableLoad)
+    with workspace.connect() as con:
+        prepare_session(con, workspace, purpose)
+        with open_vault(con, workspace, read_only=True), open_purpose(con, workspace, purpose):
+            for table in policy.tables_of(purpose):
+                create_or_check(con, table, purpose)
+            taken = {row[0] for row in con.execute("SELECT batch_id FROM purpose.src._taken_batch").fetchall()}
+            for batch in batches:
+                table_ = policy.tables.get((batch.source, batch.table))
+                if table_ is None or purpose not in table_.purposes or batch.batch_id in taken:
+                    continue
+                result = _take(con, landing, policy, table_, purpose, batch)
+                done[table_.stored_name] = done[table_.stored_name].plus(result)
+            con.execute("DELETE FROM purpose.src._taken_batch")
+    landing.mark_taken(purpose, [batch.batch_id for batch in batches])
+    return PurposeLoad(purpose=purpose, batches=len(batches), tables=dict(done))
+
+
+def create_or_check(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) -> None:
+    """Make the table, or refuse one whose columns are not the policy's any more."""
+    con.execute(create_table_sql(table, purpose))
+    there = con.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'purpose' AND schema_name = 'src' "
+        "AND table_name = ? ORDER BY column_index",
+        [table.stored_name],
+    ).fetchall()
+    wanted = [name for name, _ in stored_columns(table, purpose)]
+    if [row[0] for row in there] != wanted:
+        raise LeiiError(
+            f"{purpose}: src.{table.stored_name} has other columns than the policy gives; "
+            f"run `leii run --rebuild {purpose}` to build the purpose anew"
+        )
+
+
+def _take(
+    con: duckdb.DuckDBPyConnection, landing: Landing, policy: Policy, table: Table, purpose: str, batch: Batch
+) -> TableLoad:
+    con.execute("BEGIN")
+    try:
+        relation = landing.relation_sql(con, batch)
+        if batch.kind == "keys":
+            keeps = policy.purposes[purpose].held_by_law is not None
+            result = TableLoad() if keeps else _delete_absent(con, table, relation)
+        else:
+            result = _upsert(con, table, purpose, relation, batch.batch_id)
+        con.execute("INSERT INTO purpose.src._taken_batch VALUES (?)", [batch.batch_id])
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return result
+
+
+def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation: str, batch_id: int) -> TableLoad:
+    if subjects_of(table, purpose):
+        con.execute(subject_map_sql(table, purpose, relation))
+    newest = "" if table.source == "app_db" else "QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY 1) = 1"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {treated_rows_sql(table, purpose, relation, batch_id)} {newest}")
+    target = f"purpose.src.{table.stored_name}"
+    deleted = _count(con, f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM staged)")
+    if table.source == "stripe":
+        deleted += _count(con, _delete_deleted_sql(table, relation, target))
+    loaded = _count(con, f"INSERT INTO {target} SELECT * EXCLUDE (_refusal) FROM staged WHERE _refusal IS NULL")
+    refusals = dict(con.execute("SELECT _refusal, count(*) FROM staged WHERE _refusal IS NOT NULL GROUP BY 1").fetchall())
+    con.execute("DROP TABLE staged")
+    return TableLoad(
+        loaded=loaded,
+        deleted=deleted,
+        refused_erased=refusals.get("erased", 0),
+        refused_unmapped=refusals.get("unmapped", 0),
+    )
+
+
+def _delete_deleted_sql(table: Table, relation: str, target: str) -> str:
+    raw = raw_relation(table, relation, table.key)
+    return (
+        f"DELETE FROM {target} WHERE _row_key IN "
+        f'(SELECT {row_key_sql(table)} FROM ({raw}) WHERE coalesce("landed.deleted", FALSE))'
+    )
+
+
+def _delete_absent(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
+    present = f"SELECT {row_key_sql(table)} FROM ({raw_relation(table, relation, table.key)})"
+    deleted = _count(con, f"DELETE FROM purpose.src.{table.stored_name} WHERE _row_key NOT IN ({present})")
+    return TableLoad(deleted=deleted)
+
+
+def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0
+
+

@@ -1,0 +1,198 @@
+"""The vault: one random secret for each person, their aliases as keyed hashes, tombstones, and the ledger's tables.
+
+A pseudonym can be computed only from a secret in here. An alias (an account's id, a Stripe customer, a cookie) is
+kept as HMAC-SHA-256 under a key of its own, so that the vault cannot be read backwards. A tombstone is the hash of an
+alias whose person has been erased: it lets nothing about that alias in again.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from ingestion.landing import Batch
+from pseudonymisation.policy.model import SUBJECT_KINDS, Policy, Table
+from pseudonymisation.raw_rows import raw_relation, raw_value
+from storage import Workspace, attached, compact_copy
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS vault.subject (subject_id UUID NOT NULL, secret BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.alias (alias_hash UUID NOT NULL, kind VARCHAR NOT NULL, subject_id UUID NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.cookie_link (cookie_hash UUID NOT NULL, account_hash UUID NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.tombstone (alias_hash UUID NOT NULL, certificate_id VARCHAR);
+CREATE TABLE IF NOT EXISTS vault.vanished (alias_hash UUID NOT NULL, noticed_at TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.registered_batch (batch_id BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.request (
+    request_key VARCHAR PRIMARY KEY, privacy_request_id BIGINT, kind VARCHAR NOT NULL, alias_hash UUID,
+    state VARCHAR NOT NULL, code VARCHAR NOT NULL, eligible_at TIMESTAMPTZ, certificate_id VARCHAR,
+    requested_at TIMESTAMPTZ NOT NULL, updated_at TIMESTAMPTZ NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """A column whose values become aliases. `creates`: an unknown value is a new person."""
+
+    kind: str
+    path: str
+    same_as: str | None
+    creates: bool
+
+
+@contextmanager
+def open_vault(con: duckdb.DuckDBPyConnection, workspace: Workspace, *, read_only: bool = False) -> Iterator[None]:
+    """Attach the vault as `vault`. One process writes it; any number read it while none writes."""
+    key = workspace.keyring.zone_key("vault")
+    with attached(con, workspace.home.vault_file, "vault", key, read_only=read_only):
+        if not read_only:
+            con.execute(_SCHEMA)
+        yield
+
+
+def purge_vault(workspace: Workspace) -> None:
+    """Rewrite the vault's file, so that what was deleted from it is gone from the disk too."""
+    key = workspace.keyring.zone_key("vault")
+    compact_copy(workspace.home, workspace.home.vault_file, key, workspace.home.vault_file, key)
+
+
+def registrations(table: Table) -> list[Registration]:
+    """The identifying columns of a table from which the vault learns, those that create people first."""
+    found = [
+        Registration(
+            kind=column.identifier,
+            path=column.path,
+            same_as=column.same_as,
+            creates=column.identifier == "anonymous" or (column.path in table.key and _owns(table, column.identifier)),
+        )
+        for column in table.columns.values()
+        if column.identifier in SUBJECT_KINDS
+    ]
+    return sorted((r for r in found if r.creates or r.same_as), key=lambda r: r.same_as is not None)
+
+
+def _owns(table: Table, kind: str) -> bool:
+    owner = {"account": ("app_db", "account"), "stripe_customer": ("stripe", "customer"), "stripe_account": ("stripe", "account")}
+    return owner.get(kind) == (table.source, table.name)
+
+
+def register_batch(con: duckdb.DuckDBPyConnection, policy: Policy, batch: Batch, relation: str) -> int:
+    """Learn the aliases in one landed batch; gives the number of people seen for the first time.
+
+    The vault must be attached for writing and the session prepared. Learning a batch twice changes nothing.
+    """
+    table = policy.table(batch.source, batch.table)
+    created = 0
+    for registration in registrations(table):
+        created += _register_column(con, table, registration, relation)
+    if (batch.source, batch.table) == ("events", "event"):
+        _link_cookies(con, table, relation)
+    return created
+
+
+def _register_column(con: duckdb.DuckDBPyConnection, table: Table, registration: Registration, relation: str) -> int:
+    value = raw_value(table, registration.path)
+    owner = "CAST(NULL AS UUID)"
+    if registration.same_as is not None:
+        owner_kind = table.columns[registration.same_as].identifier
+        owner = f"alias_hash('{owner_kind}', {raw_value(table, registration.same_as)})"
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE candidate AS
+        WITH raw AS ({raw_relation(table, relation, [registration.path, *([registration.same_as] if registration.same_as else [])])})
+        SELECT alias_hash('{registration.kind}', {value}) AS alias_hash, any_value({owner}) AS owner_hash
+        FROM raw WHERE {value} IS NOT NULL GROUP BY ALL
+    """)
+    con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.alias)")
+    con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.tombstone)")
+    con.execute("""
+        INSERT INTO vault.tombstone
+        SELECT DISTINCT c.alias_hash, t.certificate_id
+        FROM candidate AS c JOIN vault.tombstone AS t ON t.alias_hash = c.owner_hash
+    """)
+    con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.tombstone)")
+    con.execute(
+        """
+        INSERT INTO vault.alias
+        SELECT c.alias_hash, ?, any_value(a.subject_id)
+        FROM candidate AS c JOIN vault.alias AS a ON a.alias_hash = c.owner_hash GROUP BY c.alias_hash
+        """,
+        [registration.kind],
+    )
+    con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.alias)")
+    return _create_subjects(con, registration.kind) if registration.creates else 0
+
+
+def _create_subjects(con: duckdb.DuckDBPyConnection, kind: str) -> int:
+    con.execute("CREATE OR REPLACE TEMP TABLE newcomer AS SELECT DISTINCT alias_hash FROM candidate")
+    row = con.execute("SELECT count(*) FROM newcomer").fetchone()
+    count = int(row[0]) if row else 0
+    if count == 0:
+        return 0
+    fresh = pa.table(
+        {
+            "position": pa.array(range(1, count + 1), pa.int64()),
+            "subject_id": pa.array(_random_values(count, 16), pa.binary()),
+            "secret": pa.array(_random_values(count, 32), pa.binary()),
+        }
+    )
+    con.register("fresh_secret", fresh)
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE newcomer_subject AS
+        SELECT n.alias_hash, CAST(lower(hex(f.subject_id)) AS UUID) AS subject_id, f.secret
+        FROM (SELECT alias_hash, row_number() OVER () AS position FROM newcomer) AS n
+        JOIN fresh_secret AS f USING (position)
+    """)
+    con.unregister("fresh_secret")
+    con.execute("INSERT INTO vault.subject SELECT subject_id, secret FROM newcomer_subject")
+    con.execute("INSERT INTO vault.alias SELECT alias_hash, ?, subject_id FROM newcomer_subject", [kind])
+    con.execute("DROP TABLE newcomer_subject; DROP TABLE newcomer; DROP TABLE candidate")
+    return count
+
+
+def _random_values(count: int, size: int) -> list[bytes]:
+    pool = os.urandom(count * size)
+    return [pool[start : start + size] for start in range(0, len(pool), size)]
+
+
+def _link_cookies(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> None:
+    con.execute(f"""
+        INSERT INTO vault.cookie_link
+        WITH raw AS ({raw_relation(table, relation, ["anonymousId", "userId"])}),
+        pair AS (
+            SELECT DISTINCT
+                alias_hash('anonymous', {raw_value(table, "anonymousId")}) AS cookie_hash,
+                alias_hash('account', {raw_value(table, "userId")}) AS account_hash
+            FROM raw
+        )
+        SELECT cookie_hash, account_hash FROM pair
+        WHERE account_hash IN (SELECT alias_hash FROM vault.alias)
+          AND NOT EXISTS (FROM vault.cookie_link AS known
+                          WHERE known.cookie_hash = pair.cookie_hash AND known.account_hash = pair.account_hash)
+    """)
+
+
+def notice_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace, relation: str) -> None:
+    """Compare the complete list of account ids with the accounts that the vault knows; remember who is gone."""
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE present_account AS
+        SELECT DISTINCT alias_hash('account', CAST(account_id AS VARCHAR)) AS alias_hash FROM {relation}
+    """)
+    con.execute("DELETE FROM vault.vanished WHERE alias_hash IN (SELECT alias_hash FROM present_account)")
+    con.execute(
+        """
+        INSERT INTO vault.vanished
+        SELECT alias_hash, ? FROM vault.alias
+        WHERE kind = 'account'
+          AND alias_hash NOT IN (SELECT alias_hash FROM present_account)
+          AND alias_hash NOT IN (SELECT alias_hash FROM vault.vanished)
+        """,
+        [workspace.now],
+    )
+
+
+def subject_kinds_in(tables: Sequence[Table]) -> set[str]:
+    """The kinds of people's identifiers that occur in these tables."""
+    return {c.identifier for t in tables for c in t.columns.values() if c.identifier in SUBJECT_KINDS and c.identifier}
