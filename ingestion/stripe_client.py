@@ -1,0 +1,198 @@
+"""Requests to Stripe: paced below its limits, retried by its own client, and refused in words that show no object.
+
+The `stripe` package does keys, versions, connections and jittered back-off. What it lacks is added at its own extension
+point, the HTTP client: no request starts before its turn, and 429 is retried like 5xx.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import stripe
+
+API_VERSION = "2026-10-28.endive"
+
+# Stripe allows 25 requests a second to one endpoint and 100 in all. Kept below both, as requests bunch up on their way.
+ENDPOINT_RATE = 22.0
+TOTAL_RATE = 90.0
+NETWORK_RETRIES = 8
+
+_WORD = re.compile(r"[a-z_]+|v1")
+
+# Stripe answers one of these about an object, or a connected account, that is no longer there for this key.
+GONE_CODES = frozenset({"resource_missing", "account_invalid"})
+
+
+class Pacer:
+    """Gives every request its turn; safe among threads. Rates are requests a second."""
+
+    def __init__(self, endpoint_rate: float = ENDPOINT_RATE, total_rate: float = TOTAL_RATE) -> None:
+        self._endpoint_gap = 1.0 / endpoint_rate
+        self._total_gap = 1.0 / total_rate
+        self._next: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def wait(self, endpoint: str) -> None:
+        """Return when a request to the endpoint may start. Evenly spaced, so that no one-second window overflows."""
+        self._take(endpoint, self._endpoint_gap)
+        self._take("", self._total_gap)
+
+    def _take(self, name: str, gap: float) -> None:
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next.get(name, 0.0))
+            self._next[name] = turn + gap
+        if turn > now:
+            time.sleep(turn - now)
+
+
+class PacedHttpClient(stripe.RequestsClient):
+    """The package's HTTP client, with a turn for every attempt and a count of them by endpoint."""
+
+    def __init__(self, pacer: Pacer) -> None:
+        super().__init__()
+        self._pacer = pacer
+        self._counts: Counter[str] = Counter()
+        self._counts_lock = threading.Lock()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        post_data: Any = None,
+        *,
+        _usage: list[str] | None = None,
+    ) -> tuple[Any, int, Mapping[str, str]]:
+        endpoint = endpoint_of(url)
+        account = (headers or {}).get("Stripe-Account", "")
+        self._pacer.wait(f"{endpoint} {account}")
+        with self._counts_lock:
+            self._counts[endpoint] += 1
+        body, status, answered = super().request(method, url, headers, post_data)
+        if status == 429:
+            # The package leaves 429 to its caller unless the answer says otherwise; its back-off suits it well.
+            cast(MutableMapping[str, str], answered).setdefault("stripe-should-retry", "true")
+        return body, status, answered
+
+    def attempts(self, endpoint: str) -> int:
+        """How many requests were made to an endpoint and to the objects under it, retries included."""
+        with self._counts_lock:
+            return sum(count for name, count in self._counts.items() if name in (endpoint, f"{endpoint}/{{id}}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripeApi:
+    """One key at one address. `stopping` makes every further request fail, so that a pass can end early."""
+
+    client: stripe.StripeClient
+    http: PacedHttpClient
+    address: str
+    retries: int
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+class StripePassStopped(Exception):
+    """The pass is ending; nothing more is asked of Stripe."""
+
+
+class StripeRefusal(Exception):
+    """A request that failed for good. The text names the endpoint, never an object."""
+
+    def __init__(self, text: str, *, code: str | None) -> None:
+        super().__init__(text)
+        self.code = code
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether Stripe says that what was asked for is not there (any more)."""
+        return self.code in GONE_CODES
+
+
+def open_api(
+    api_key: str,
+    api_base: str | None,
+    *,
+    retries: int = NETWORK_RETRIES,
+    pacer: Pacer | None = None,
+) -> StripeApi:
+    """A client of our own with its own key: nothing of the package's module-level settings is used or changed."""
+    _silence_bodies()
+    http = PacedHttpClient(pacer or Pacer())
+    addresses: dict[str, str] = {"api": api_base.rstrip("/")} if api_base else {}
+    client = stripe.StripeClient(
+        api_key,
+        stripe_version=API_VERSION,
+        base_addresses=cast(Any, addresses),
+        max_network_retries=retries,
+        http_client=http,
+    )
+    return StripeApi(
+        client=client,
+        http=http,
+        address=api_base or stripe.DEFAULT_API_BASE,
+        retries=retries,
+    )
+
+
+def get(
+    api: StripeApi, path: str, *, account: str | None = None, parameters: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """GET one object or one page of a list, as plain dicts. Raises StripeRefusal once retrying is over."""
+    if api.stopping.is_set():
+        raise StripePassStopped
+    options = {"stripe_account": account} if account else {}
+    try:
+        # raw_request: the same request without a Stripe object for every row, which costs more than the row.
+        response = cast(Any, api.client).raw_request("get", path, **(parameters or {}), **options)
+    except stripe.StripeError as error:
+        raise _refusal(api, endpoint_of(path), error) from None
+    if not isinstance(response.data, dict):
+        raise StripeRefusal(f"{api.address} answered {endpoint_of(path)} with no JSON object", code=None)
+    return response.data
+
+
+def endpoint_of(url: str) -> str:
+    """The path with ids replaced: `/v1/charges/{id}`. What Stripe limits, and safe to show."""
+    parts = [part for part in urlsplit(url).path.split("/") if part]
+    return "/" + "/".join(part if _WORD.fullmatch(part) else "{id}" for part in parts)
+
+
+def _refusal(api: StripeApi, endpoint: str, error: stripe.StripeError) -> StripeRefusal:
+    """Stripe's own message can quote ids and addresses, so only its kind, status and request id are passed on."""
+    status = error.http_status
+    message = (error.user_message or "").lower()
+    code = error.code
+    if isinstance(error, stripe.AuthenticationError):
+        text = "Stripe refused the key (401): check LEII_STRIPE_API_KEY"
+    elif isinstance(error, stripe.PermissionError) and code not in GONE_CODES:
+        text = f"the key may not read {endpoint} (403): give it read permission for that resource in Stripe's dashboard"
+    elif isinstance(error, stripe.APIConnectionError):
+        text = f"no answer from {api.address} after {api.retries + 1} tries: check LEII_STRIPE_API_BASE and the network"
+    elif status == 429:
+        text = f"{endpoint} was still over Stripe's rate limit after {api.retries + 1} tries: run again later"
+    elif status == 400 and "api version" in message:
+        text = f"{api.address} does not know API version {API_VERSION} (400)"
+    elif status is not None and status >= 500:
+        text = f"{endpoint} answered {status} on each of {api.retries + 1} tries: run again later"
+    elif code in GONE_CODES:
+        text = f"{endpoint} is not there for this key ({status}, {code})"
+    elif status is not None and status < 300:
+        text = f"{endpoint} answered with something that is no JSON: is {api.address} really Stripe's API?"
+    else:
+        text = f"{endpoint} refused the request ({status}, {code or type(error).__name__})"
+    return StripeRefusal(f"{text} [{error.request_id}]" if error.request_id else text, code=code)
+
+
+def _silence_bodies() -> None:
+    """At debug level the package logs whole answers, and urllib3 logs the ids in addresses."""
+    for name in ("stripe", "urllib3.connectionpool"):
+        logger = logging.getLogger(name)
+        if logger.getEffectiveLevel() < logging.WARNING:
+            logger.setLevel(logging.WARNING)

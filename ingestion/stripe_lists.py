@@ -1,0 +1,116 @@
+"""From Stripe's lists to rows of landing: page by page, with what is nested inside an object on its own table."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from ingestion.stripe_client import StripeApi, get
+from ingestion.stripe_objects import Reading, StripeType
+
+PAGE_SIZE = 100
+
+ROW_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("account", pa.string()),
+        ("created", pa.int64()),
+        ("deleted", pa.bool_()),
+        ("object", pa.string()),
+    ]
+)
+
+Object = Mapping[str, Any]
+Row = tuple[str, str | None, int | None, bool, str]
+
+
+@dataclass(kw_only=True)
+class Rows:
+    """Rows by table and id: an object fetched twice is there once, as it was fetched last."""
+
+    by_table: dict[str, dict[str, Row]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return sum(len(rows) for rows in self.by_table.values())
+
+    def add(self, entry: StripeType, value: Object, account: str | None) -> None:
+        """An object as fetched; if Stripe says that it is deleted, nothing but its id and type remains of it."""
+        if value.get("deleted") is True:
+            self.add_deleted(entry, value["id"], account)
+            return
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+        self._put(entry, (value["id"], account, value.get("created"), False, text))
+
+    def add_deleted(self, entry: StripeType, object_id: str, account: str | None) -> None:
+        text = orjson.dumps({"id": object_id, "object": entry.name}).decode()
+        self._put(entry, (object_id, account, None, True, text))
+
+    def ids(self, table: str) -> set[str]:
+        return set(self.by_table.get(table, ()))
+
+    def all_ids(self) -> set[str]:
+        return {object_id for rows in self.by_table.values() for object_id in rows}
+
+    def arrow(self, table: str) -> pa.Table:
+        rows = list(self.by_table.get(table, {}).values())
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(ROW_SCHEMA)
+        return pa.table(
+            [pa.array(values, kind) for values, kind in zip(columns, ROW_SCHEMA.types, strict=True)],
+            schema=ROW_SCHEMA,
+        )
+
+    def _put(self, entry: StripeType, row: Row) -> None:
+        self.by_table.setdefault(entry.table, {})[row[0]] = row
+
+
+def list_pages(
+    api: StripeApi, path: str, *, account: str | None = None, parameters: Mapping[str, Any] | None = None
+) -> Iterator[list[dict[str, Any]]]:
+    """A list's pages, newest first. Raises StripeRefusal."""
+    position: dict[str, str] = {}
+    while True:
+        page = get(api, path, account=account, parameters={"limit": PAGE_SIZE, **(parameters or {}), **position})
+        objects: list[dict[str, Any]] = page.get("data") or []
+        if objects:
+            yield objects
+        if not objects or not page.get("has_more"):
+            return
+        position = {"starting_after": objects[-1]["id"]}
+
+
+def list_type(
+    api: StripeApi,
+    entry: StripeType,
+    *,
+    account: str | None = None,
+    parent: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Iterator[list[dict[str, Any]]]:
+    """The pages of a type: the platform's, a connected account's, or those below a parent."""
+    path = entry.path.format(parent=parent) if parent else entry.path
+    return list_pages(api, path, account=account, parameters={**dict(entry.list_parameters), **(parameters or {})})
+
+
+def add_with_nested(api: StripeApi, rows: Rows, reading: Reading, value: Object, account: str | None) -> None:
+    """Add an object and what is nested in it, as far as the reading wants them."""
+    if reading.wants_root:
+        rows.add(reading.root, value, account)
+    if value.get("deleted") is True:
+        return
+    for entry in reading.nested:
+        owner = value["id"] if reading.root.name == "account" else account
+        for child in _children(api, entry, value, account):
+            rows.add(entry, child, owner)
+
+
+def _children(api: StripeApi, entry: StripeType, parent: Object, account: str | None) -> Iterator[Object]:
+    """The objects of a list inside the parent; asked for when the parent shows only the newest of them."""
+    assert entry.nested is not None
+    inside = parent.get(entry.nested.list_field) or {}
+    if inside.get("data") is not None and not inside.get("has_more"):
+        yield from (child for child in inside["data"] if child.get("object") == entry.name)
+        return
+    for page in list_type(api, entry, account=account, parent=parent["id"]):
+        yield from page
