@@ -168,7 +168,7 @@ def _refusal(api: StripeApi, endpoint: str, error: stripe.StripeError) -> Stripe
     """Stripe's own message can quote ids and addresses, so only its kind, status and request id are passed on."""
     status = error.http_status
     message = (error.user_message or "").lower()
-    code = error.code
+    code = _code(error)
     if isinstance(error, stripe.AuthenticationError):
         text = "Stripe refused the key (401): check LEII_STRIPE_API_KEY"
     elif isinstance(error, stripe.PermissionError) and code not in GONE_CODES:
@@ -188,6 +188,14 @@ def _refusal(api: StripeApi, endpoint: str, error: stripe.StripeError) -> Stripe
     else:
         text = f"{endpoint} refused the request ({status}, {code or type(error).__name__})"
     return StripeRefusal(f"{text} [{error.request_id}]" if error.request_id else text, code=code)
+
+
+def _code(error: stripe.StripeError) -> str | None:
+    """The code in the answer's body: the package does not pass it on for every kind of error."""
+    body = error.json_body if isinstance(error.json_body, dict) else {}
+    told = body.get("error")
+    code = told.get("code") if isinstance(told, dict) else None
+    return code if isinstance(code, str) else error.code
 
 
 def _silence_bodies() -> None:
