@@ -1,0 +1,290 @@
+"""From the lives of bookings to the payment objects that Stripe has of them, as versions.
+
+Connect's destination charges: the platform charges A with fee F; Stripe keeps s; the whole of A is transferred to the
+provider's account, and F comes back as application fee. Platform: (A − s) − A + F = F − s. Provider: A − F. A refund of R
+undoes the transfer and the fee in proportion. Amounts are øre.
+
+`objects` maps a type of object to its versions: the columns that its template in `stripe_templates` needs, `id`,
+`created`, `valid_from`, `event` (type of the event that this version causes, or null) and `_account` (null: the platform).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from demo.world.randomness import Ints, stripe_ids, text_series
+from demo.world.spec import DAY, HOUR
+
+_FEES = {"card": (0.014, 200), "klarna": (0.029, 300), "vipps": (0.0175, 100)}  # share and fixed part, øre
+DISPUTE_FEE = 15_000
+# The balance transaction that an object names as its own: column and number (see `_balance`).
+_ENTRIES = {
+    "charge_entry": 0, "transfer_entry": 1, "fee_entry": 2, "refund_entry": 4, "reversal_entry": 5, "fee_refund_entry": 6,
+}  # fmt: skip
+_METHOD_KEYS = {"card": 0, "klarna": 1, "vipps": 2}
+
+
+def ids_of(prefix: str, keys: pl.Series, *, salt: str = "") -> pl.Series:
+    """Stripe ids for whole-numbered keys."""
+    return text_series(stripe_ids(prefix, keys.to_numpy(), salt=salt))
+
+
+def paid_bookings(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
+    """The lives with everything that their payment objects share: parties, ids, fees, refund and dispute amounts."""
+    key = life["booking_id"]
+    customer, provider = life["customer"].to_numpy(), life["provider"].to_numpy()
+    method_key = life["method"].replace_strict(_METHOD_KEYS, return_dtype=pl.Int64)
+    share = life["method"].replace_strict({m: f[0] for m, f in _FEES.items()}, return_dtype=pl.Float64)
+    fixed = life["method"].replace_strict({m: f[1] for m, f in _FEES.items()}, return_dtype=pl.Int64)
+    who = [
+        people[column].gather(customer).alias(f"customer_{column}")
+        for column in ("account_id", "full_name", "email", "phone", "card_fingerprint", "card_last4", "card_brand", "ip")
+    ]
+    return life.with_columns(
+        *who,
+        people["stripe_customer_id"].gather(customer).alias("customer_id"),
+        people["stripe_account_id"].gather(provider).alias("destination"),
+        people["account_id"].gather(provider).alias("provider_account_id"),
+        (pl.col("price_ore") * share).round().cast(pl.Int64).alias("_share"),
+        ids_of("ch", key * 16).alias("charge_id"),
+        ids_of("tr", key).alias("transfer_id"),
+        ids_of("py", key).alias("destination_payment"),
+        ids_of("fee", key).alias("fee_id"),
+        ids_of("pm", pl.Series(customer * 4) + method_key).alias("payment_method"),
+    ).with_columns(
+        stripe_fee=pl.col("_share") + fixed,
+        refund_ore=(pl.col("price_ore") * pl.col("refund_share")).round().cast(pl.Int64),
+        refund_fee_ore=(pl.col("fee_ore") * pl.col("refund_share")).round().cast(pl.Int64),
+        refund_id=ids_of("re", key),
+        reversal_id=ids_of("trr", key),
+        **{name: ids_of("txn", key * 32 + number) for name, number in _ENTRIES.items()},
+    ).drop("_share")
+
+
+def payment_objects(paid: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Versions of every object that the payments of bookings bring about, balance transactions included."""
+    refunds = paid.filter(pl.col("refunded_at").is_not_null() & pl.col("paid_at").is_not_null())
+    disputes = paid.filter(pl.col("disputed_at").is_not_null() & pl.col("paid_at").is_not_null())
+    return {
+        "payment_intent": _intents(paid),
+        "charge": _charges(paid),
+        "transfer": _transfers(paid),
+        "application_fee": _application_fees(paid),
+        "refund": _dated(refunds, "re", "refunded_at", "refund.created"),
+        "transfer_reversal": _dated(refunds, "trr", "refunded_at", None),
+        "fee_refund": _dated(refunds, "fr", "refunded_at", None),
+        "dispute": _disputes(disputes),
+        "radar.early_fraud_warning": _dated(
+            paid.filter(pl.col("warned_at").is_not_null() & pl.col("paid_at").is_not_null()),
+            "issfr", "warned_at", "radar.early_fraud_warning.created",
+        ),
+        "review": _reviews(paid),
+        "balance_transaction": _balance(paid, refunds, disputes),
+    }  # fmt: skip
+
+
+def _event(name: str | None) -> pl.Expr:
+    return pl.lit(name, pl.String)
+
+
+def _stamped(frame: pl.DataFrame, created: str | pl.Expr, valid_from: pl.Expr | str, event: str | None) -> pl.DataFrame:
+    at = pl.col(created) if isinstance(created, str) else created
+    holds = pl.col(valid_from) if isinstance(valid_from, str) else valid_from
+    return frame.with_columns(created=at, valid_from=holds, event=_event(event))
+
+
+def _dated(frame: pl.DataFrame, prefix: str, at: str, event: str | None) -> pl.DataFrame:
+    """Objects that never change, one a booking."""
+    return _stamped(frame.with_columns(ids_of(prefix, frame["booking_id"]).alias("id")), at, at, event)
+
+
+def _intents(paid: pl.DataFrame) -> pl.DataFrame:
+    base = paid.with_columns(pl.col("pi_id").alias("id"))
+    waiting = {"status": pl.lit("requires_payment_method"), "received": pl.lit(0), "latest_charge": pl.lit(None, pl.String)}
+    declined = base.filter(pl.col("declines") > 0).with_columns(
+        status=pl.lit("requires_payment_method"), received=pl.lit(0),
+        latest_charge=ids_of("ch", base.filter(pl.col("declines") > 0)["booking_id"] * 16 + 1),
+    )  # fmt: skip
+    succeeded = base.filter(pl.col("paid_at").is_not_null()).with_columns(
+        status=pl.lit("succeeded"), received=pl.col("price_ore"), latest_charge=pl.col("charge_id")
+    )
+    cancelled = base.filter(pl.col("cancelled_at").is_not_null()).with_columns(
+        status=pl.lit("canceled"), received=pl.lit(0), latest_charge=pl.lit(None, pl.String)
+    )
+    return pl.concat(
+        [
+            _stamped(base.with_columns(**waiting), "booked_at", "booked_at", "payment_intent.created"),
+            _stamped(declined, "booked_at", pl.col("paid_at") - 300, "payment_intent.payment_failed"),
+            _stamped(succeeded, "booked_at", "paid_at", "payment_intent.succeeded"),
+            _stamped(cancelled, "booked_at", "cancelled_at", "payment_intent.canceled"),
+        ],
+        how="diagonal_relaxed",
+    )
+
+
+def _charges(paid: pl.DataFrame) -> pl.DataFrame:
+    money = paid.filter(pl.col("paid_at").is_not_null())
+    fresh = money.with_columns(
+        id=pl.col("charge_id"), status=pl.lit("succeeded"), refunded_ore=pl.lit(0), disputed=pl.lit(False)
+    )
+    refunded = fresh.filter(pl.col("refunded_at").is_not_null()).with_columns(refunded_ore=pl.col("refund_ore"))
+    disputed = fresh.filter(pl.col("disputed_at").is_not_null()).with_columns(disputed=pl.lit(True))
+    frames = [
+        _stamped(fresh, "paid_at", "paid_at", "charge.succeeded"),
+        _stamped(refunded, "paid_at", "refunded_at", "charge.refunded"),
+        _stamped(disputed, "paid_at", "disputed_at", "charge.updated"),
+    ]
+    for attempt in range(1, int(money["declines"].max() or 0) + 1):  # type: ignore[arg-type]
+        tried = money.filter(pl.col("declines") >= attempt)
+        failed = tried.with_columns(
+            ids_of("ch", tried["booking_id"] * 16 + attempt).alias("id"),
+            status=pl.lit("failed"), refunded_ore=pl.lit(0), disputed=pl.lit(False),
+        )  # fmt: skip
+        at = pl.col("paid_at") - 300 * attempt
+        frames.append(_stamped(failed, at, at, "charge.failed"))
+    return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _transfers(paid: pl.DataFrame) -> pl.DataFrame:
+    money = paid.filter(pl.col("paid_at").is_not_null()).with_columns(id=pl.col("transfer_id"), reversed_ore=pl.lit(0))
+    undone = money.filter(pl.col("refunded_at").is_not_null()).with_columns(reversed_ore=pl.col("refund_ore"))
+    return pl.concat(
+        [_stamped(money, "paid_at", "paid_at", "transfer.created"), _stamped(undone, "paid_at", "refunded_at", "transfer.reversed")],
+        how="diagonal_relaxed",
+    )
+
+
+def _application_fees(paid: pl.DataFrame) -> pl.DataFrame:
+    money = paid.filter(pl.col("paid_at").is_not_null()).with_columns(id=pl.col("fee_id"), refunded_ore=pl.lit(0))
+    undone = money.filter(pl.col("refunded_at").is_not_null()).with_columns(refunded_ore=pl.col("refund_fee_ore"))
+    return pl.concat(
+        [
+            _stamped(money, "paid_at", "paid_at", "application_fee.created"),
+            _stamped(undone, "paid_at", "refunded_at", "application_fee.refunded"),
+        ],
+        how="diagonal_relaxed",
+    )
+
+
+def _disputes(disputes: pl.DataFrame) -> pl.DataFrame:
+    base = disputes.with_columns(
+        ids_of("dp", disputes["booking_id"]).alias("id"), fraudulent=pl.col("warned_at").is_not_null()
+    )
+    opened = base.with_columns(status=pl.lit("needs_response"))
+    closed = base.filter(pl.col("dispute_status") != "needs_response").with_columns(status=pl.col("dispute_status"))
+    return pl.concat(
+        [
+            _stamped(opened, "disputed_at", "disputed_at", "charge.dispute.created"),
+            _stamped(closed, "disputed_at", pl.col("disputed_at") + 9 * DAY, "charge.dispute.closed"),
+        ]
+    )
+
+
+def _reviews(paid: pl.DataFrame) -> pl.DataFrame:
+    """Radar's manual reviews: warned payments, declined ones, and a few dear ones; closed within a day or two."""
+    risky = (pl.col("warned_at").is_not_null() | (pl.col("declines") > 1) | (pl.col("booking_id") % 97 == 0)) & (
+        pl.col("method") == "card"
+    )
+    chosen = paid.filter(risky & pl.col("paid_at").is_not_null())
+    base = chosen.with_columns(ids_of("prv", chosen["booking_id"]).alias("id"))
+    opened = base.with_columns(is_open=pl.lit(True), closed_reason=pl.lit(None, pl.String))
+    closed = base.with_columns(
+        is_open=pl.lit(False),
+        closed_reason=pl.when(pl.col("warned_at").is_not_null()).then(pl.lit("disputed")).otherwise(pl.lit("approved")),
+    )
+    return pl.concat(
+        [
+            _stamped(opened, "paid_at", "paid_at", "review.opened"),
+            _stamped(closed, "paid_at", pl.col("paid_at") + 30 * HOUR, "review.closed"),
+        ]
+    )
+
+
+def _entry(
+    frame: pl.DataFrame, number: int, kind: str, category: str, amount: pl.Expr, fee: pl.Expr, source: pl.Expr, at: str, *,
+    delay_days: int = 0, connected: bool = False,
+) -> pl.DataFrame:  # fmt: skip
+    """Balance transactions of one kind, one a booking; `number` tells the kinds of a booking apart in their ids."""
+    available = (pl.col(at) // DAY + delay_days) * DAY if delay_days else pl.col(at)
+    return frame.select(
+        ids_of("txn", frame["booking_id"] * 32 + number).alias("id"),
+        pl.col(at).alias("created"),
+        available.cast(pl.Int64).alias("available_on"),
+        amount.cast(pl.Int64).alias("amount"),
+        fee.cast(pl.Int64).alias("fee"),
+        source.alias("source"),
+        pl.lit(kind).alias("type"),
+        pl.lit(category).alias("category"),
+        (pl.col("destination") if connected else pl.lit(None, pl.String)).alias("_account"),
+    )
+
+
+def _balance(paid: pl.DataFrame, refunds: pl.DataFrame, disputes: pl.DataFrame) -> pl.DataFrame:
+    money = paid.filter(pl.col("paid_at").is_not_null())
+    price, fee, zero = pl.col("price_ore"), pl.col("fee_ore"), pl.lit(0)
+    refund, refund_fee = pl.col("refund_ore"), pl.col("refund_fee_ore")
+    won = disputes.filter(pl.col("dispute_status") == "won").with_columns(closed_at=pl.col("disputed_at") + 9 * DAY)
+    own = pl.col
+    dispute_id, won_id = pl.lit(ids_of("dp", disputes["booking_id"])), pl.lit(ids_of("dp", won["booking_id"]))
+    return pl.concat(
+        [
+            _entry(money, 0, "charge", "charge", price, own("stripe_fee"), own("charge_id"), "paid_at", delay_days=2),
+            _entry(money, 1, "transfer", "transfer", -price, zero, own("transfer_id"), "paid_at", delay_days=2),
+            _entry(money, 2, "application_fee", "platform_earning", fee, zero, own("fee_id"), "paid_at", delay_days=2),
+            _entry(money, 3, "payment", "charge", price, fee, own("destination_payment"), "paid_at", delay_days=2, connected=True),
+            _entry(refunds, 4, "refund", "refund", -refund, zero, pl.lit(ids_of("re", refunds["booking_id"])), "refunded_at"),
+            _entry(
+                refunds, 5, "transfer_refund", "transfer_reversal", refund, zero,
+                pl.lit(ids_of("trr", refunds["booking_id"])), "refunded_at",
+            ),
+            _entry(
+                refunds, 6, "application_fee_refund", "platform_earning_refund", -refund_fee, zero,
+                pl.lit(ids_of("fr", refunds["booking_id"])), "refunded_at",
+            ),
+            _entry(
+                refunds, 7, "payment_refund", "refund", -refund, -refund_fee, pl.lit(ids_of("pyr", refunds["booking_id"])),
+                "refunded_at", connected=True,
+            ),
+            _entry(disputes, 8, "adjustment", "dispute", -price, pl.lit(DISPUTE_FEE), dispute_id, "disputed_at"),
+            _entry(won, 9, "adjustment", "dispute_reversal", price, zero, won_id, "closed_at"),
+        ]
+    )  # fmt: skip
+
+
+def balance_versions(entries: pl.DataFrame) -> pl.DataFrame:
+    """Each balance transaction when it was made and, where its money comes later, when that is available."""
+    base = entries.with_columns(event=_event(None))
+    later = base.filter(pl.col("available_on") > pl.col("created"))
+    status = pl.when(pl.col("available_on") > pl.col("created")).then(pl.lit("pending")).otherwise(pl.lit("available"))
+    return pl.concat(
+        [
+            base.with_columns(status.alias("status"), valid_from=pl.col("created")),
+            later.with_columns(pl.lit("available").alias("status"), valid_from=pl.col("available_on")),
+        ]
+    )
+
+
+def payment_method_objects(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
+    """One payment method a customer and kind, made just before it was first used."""
+    first = (
+        life.sort("booked_at", maintain_order=True)
+        .group_by("customer", "method", maintain_order=True)
+        .agg(pl.col("booked_at").first())
+    )
+    customer = first["customer"].to_numpy()
+    key = pl.Series(customer * 4) + first["method"].replace_strict(_METHOD_KEYS, return_dtype=pl.Int64)
+    wanted = ("account_id", "full_name", "email", "phone", "card_fingerprint", "card_last4", "card_brand", "stripe_customer_id")
+    return first.with_columns(
+        *[people[column].gather(customer) for column in wanted],
+        ids_of("pm", key).alias("id"),
+        created=pl.col("booked_at") - 60,
+        valid_from=pl.col("booked_at") - 60,
+        event=_event("payment_method.attached"),
+        person=pl.col("customer"),
+    )
+
+
+def card_expiry(keys: Ints) -> tuple[Ints, Ints]:
+    """Month and year printed on a card, by key."""
+    return keys % 12 + 1, np.asarray(2027 + keys % 5)

@@ -1,0 +1,89 @@
+"""Stripe's side of the world in JSON lines, one file a type, and the events that tell of changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from demo.world.payments import ids_of
+from demo.world.shapes import SHAPES, changed, raw, rendered, text
+from demo.world.spec import STRIPE_EVENT_HISTORY
+from demo.world.stripe_templates import API_VERSION, WRITERS
+
+# Objects of connected accounts: their lines name the account. Their events do too, so that they are listed under it.
+_EVENTS_OF_CONNECTED = ("payout.created", "payout.paid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StripeNews:
+    """Rendered lines by type (`key`: what a newer line replaces an older one by, `created`, `id`, `line`) and events."""
+
+    lines: dict[str, pl.DataFrame]
+    events: pl.DataFrame
+
+
+def render_objects(objects: dict[str, pl.DataFrame], now: int, since: int, first_event: int) -> StripeNews:
+    """The newest version of each object, and an event for every version since `since` (at most 30 days back)."""
+    lines: dict[str, pl.DataFrame] = {}
+    told: list[pl.DataFrame] = []
+    for kind in sorted(objects):
+        versions = _with_columns(objects[kind]).filter(pl.col("valid_from") <= now)
+        recent = versions.filter(
+            pl.col("event").is_not_null()
+            & (pl.col("valid_from") > max(since, now - STRIPE_EVENT_HISTORY))
+        )
+        key = "merge_key" if "merge_key" in versions.columns else "id"
+        shown = versions.sort(key, "valid_from", maintain_order=True).unique(key, keep="last", maintain_order=True)
+        lines[kind] = _lines(kind, shown, key)
+        if recent.height:
+            told.append(recent.select("valid_from", "event", "id", "_account").with_columns(WRITERS[kind](recent).alias("object")))
+    return StripeNews(lines=lines, events=_events(told, first_event))
+
+
+def _with_columns(versions: pl.DataFrame) -> pl.DataFrame:
+    if "_account" in versions.columns:
+        return versions
+    return versions.with_columns(pl.lit(None, pl.String).alias("_account"))
+
+
+def _lines(kind: str, shown: pl.DataFrame, key: str) -> pl.DataFrame:
+    line = WRITERS[kind](shown)
+    prefix = pl.when(pl.col("_account").is_null()).then(pl.lit("{")).otherwise(
+        pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')], ignore_nulls=True)
+    )
+    return (
+        shown.select(pl.col(key).alias("key"), "created", "id", "_account")
+        .with_columns(line.alias("line"))
+        .with_columns(line=pl.concat_str([prefix, pl.col("line").str.slice(1)]))
+        .select("key", "created", "id", "line")
+    )
+
+
+def _events(told: list[pl.DataFrame], first_event: int) -> pl.DataFrame:
+    schema = {"created": pl.Int64, "id": pl.String, "line": pl.String}
+    if not told:
+        return pl.DataFrame(schema=schema)
+    frame = pl.concat(told).sort("valid_from", "event", "id", maintain_order=True)
+    numbers = pl.int_range(first_event, first_event + frame.height, eager=True)
+    frame = frame.with_columns(ids_of("evt", numbers).alias("event_id"))
+    template = changed(
+        SHAPES["event"],
+        {
+            "api_version": API_VERSION,
+            "created": raw("valid_from"),
+            "data": {"object": raw("object")},
+            "id": text("event_id"),
+            "type": text("event"),
+        },
+    )
+    belongs = pl.col("event").is_in(_EVENTS_OF_CONNECTED) & pl.col("_account").is_not_null()
+    account = pl.when(belongs).then(pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')])).otherwise(pl.lit("{"))
+    return frame.select(
+        pl.col("valid_from").alias("created"), pl.col("event_id").alias("id"), pl.concat_str([account, rendered(template).str.slice(1)]).alias("line")
+    )
+
+
+def ordered(kind: str, lines: pl.DataFrame) -> pl.DataFrame:
+    """Lines in the order of their file: by when the object was made; persons by id."""
+    return lines.sort(["id"] if kind == "person" else ["created", "id"], maintain_order=True)
