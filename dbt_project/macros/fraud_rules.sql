@@ -1,0 +1,109 @@
+{#
+  The one table of the fraud rules: texts, thresholds, windows and weights, with the version that they stand under.
+    threshold    the value from which on the rule hits (COL03: up to which); `value` of a hit is compared with it
+    window_days  only evidence of so many days counts
+    weight       how much one hit says by itself, 0..1; a flag's score is 1 - product(1 - weight) over its rules
+  Change the version of a rule with whatever changes its hits. No rule looks at nationality, language or origin.
+#}
+{% macro fraud_rules() -%}
+    {{ return([
+        {"code": "ATO01", "version": 1, "threshold": 5, "window_days": 90, "weight": 0.2,
+         "text_nb": "Mange mislykkede innlogginger innen en time", "text_en": "Many failed logins within an hour"},
+        {"code": "ATO02", "version": 1, "threshold": 2, "window_days": 90, "weight": 0.4,
+         "text_nb": "Innlogging fra ny enhet sammen med nytt land, eller med nytt nettverk rett etter mislykkede forsøk",
+         "text_en": "Login from a new device together with a new country, or with a new network right after failed attempts"},
+        {"code": "ATO03", "version": 1, "threshold": 72, "window_days": 90, "weight": 0.6,
+         "text_nb": "Tilbyderprofil med utbetalingskonto endret kort tid etter mistenkelig innlogging (timer)",
+         "text_en": "Provider profile with payout account changed shortly after a suspicious login (hours)"},
+        {"code": "DEV01", "version": 1, "threshold": 6, "window_days": 30, "weight": 0.2,
+         "text_nb": "Mange enheter på én konto i løpet av 30 dager", "text_en": "Many devices on one account within 30 days"},
+        {"code": "DEV02", "version": 1, "threshold": 25, "window_days": 30, "weight": 0.1,
+         "text_nb": "Mange nettverk på én konto i løpet av 30 dager", "text_en": "Many networks on one account within 30 days"},
+        {"code": "DEV03", "version": 1, "threshold": 4, "window_days": 30, "weight": 0.3,
+         "text_nb": "Mange land på én konto i løpet av 30 dager", "text_en": "Many countries on one account within 30 days"},
+        {"code": "ID01", "version": 1, "threshold": 2, "window_days": 730, "weight": 0.4,
+         "text_nb": "Telefonnummer delt med andre kontoer", "text_en": "Phone number shared with other accounts"},
+        {"code": "ID02", "version": 1, "threshold": 2, "window_days": 365, "weight": 0.5,
+         "text_nb": "Kort, bankkonto eller enhet delt med andre kontoer utover en husstand",
+         "text_en": "Card, bank account or device shared with other accounts beyond a household"},
+        {"code": "ID03", "version": 1, "threshold": 1, "window_days": 730, "weight": 0.6,
+         "text_nb": "Henger sammen med en utestengt konto", "text_en": "Linked to a banned account"},
+        {"code": "ID04", "version": 1, "threshold": 2, "window_days": 730, "weight": 0.6,
+         "text_nb": "Fødselsnummer brukt på flere kontoer", "text_en": "National id used on several accounts"},
+        {"code": "COL01", "version": 1, "threshold": 1, "window_days": 365, "weight": 0.6,
+         "text_nb": "Kunde og tilbyder i samme oppdrag deler identitet (antall kjennetegn)",
+         "text_en": "Customer and provider of one booking share identifiers (number of kinds)"},
+        {"code": "COL02", "version": 1, "threshold": 0.5, "window_days": 180, "weight": 0.3,
+         "text_nb": "Ett kundeforhold står for størstedelen av tilbyderens omsetning (andel)",
+         "text_en": "One customer makes up most of the provider's turnover (share)"},
+        {"code": "COL03", "version": 1, "threshold": 30, "window_days": 180, "weight": 0.3,
+         "text_nb": "Oppdrag bestilt og fullført på usannsynlig kort tid (minutter)",
+         "text_en": "Job booked and completed in an implausibly short time (minutes)"},
+        {"code": "REV01", "version": 1, "threshold": 2, "window_days": 180, "weight": 0.5,
+         "text_nb": "Vurderinger fra egen krets eller uten utført oppdrag (antall)",
+         "text_en": "Reviews from the own circle or without a job done (number)"},
+        {"code": "REV02", "version": 1, "threshold": 5, "window_days": 180, "weight": 0.3,
+         "text_nb": "Mange gode vurderinger på tre dager, langt over det vanlige",
+         "text_en": "Many good reviews within three days, far above the usual"},
+        {"code": "CHT01", "version": 1, "threshold": 3, "window_days": 90, "weight": 0.5,
+         "text_nb": "Tilbyr kontakt eller betaling utenfor plattformen før bestilling (antall mottakere)",
+         "text_en": "Offers contact or payment off the platform before a booking (number of recipients)"},
+        {"code": "CHT02", "version": 1, "threshold": 10, "window_days": 90, "weight": 0.5,
+         "text_nb": "Samme melding til mange uten oppdrag dem imellom (antall mottakere på sju dager)",
+         "text_en": "The same message to many without a booking between them (recipients within seven days)"},
+        {"code": "PAY01", "version": 1, "threshold": 75, "window_days": 90, "weight": 0.4,
+         "text_nb": "Høy risiko ved betaling ifølge Stripe", "text_en": "High payment risk according to Stripe"},
+        {"code": "PAY02", "version": 1, "threshold": 3, "window_days": 90, "weight": 0.4,
+         "text_nb": "Gjentatte avviste betalinger innen et døgn", "text_en": "Repeated declined payments within a day"},
+        {"code": "PAY04", "version": 1, "threshold": 1, "window_days": 180, "weight": 0.7,
+         "text_nb": "Kortutsteder varsler svindel, eller betalingen er bestridt som svindel (antall)",
+         "text_en": "Fraud warning from the card issuer, or payment disputed as fraud (number)"},
+        {"code": "HAR01", "version": 1, "threshold": 2, "window_days": 180, "weight": 0.6,
+         "text_nb": "Flere har fått medhold i klage på trakassering eller spam (antall)",
+         "text_en": "Several complaints of harassment or spam closed by support (number of complainants)"},
+    ]) }}
+{%- endmacro %}
+
+{# What is not one rule's own: how flags are made of hits, and which identifiers tie accounts together. #}
+{% macro fraud_settings() -%}
+    {{ return({
+        "flag_from_score": 0.5,
+        "block_from_score": 0.9,
+        "flag_days": 90,
+        "degree_cap": 10,
+        "clustering_kinds": ["phone", "email", "national_id", "bank_account", "bank_fingerprint", "card", "device"],
+    }) }}
+{%- endmacro %}
+
+{# One rule of the table by its code. #}
+{% macro fraud_rule(code) -%}
+    {%- for rule in fraud_rules() if rule.code == code -%}
+        {{ return(rule) }}
+    {%- endfor -%}
+    {{ exceptions.raise_compiler_error("no fraud rule " ~ code ~ " in macros/fraud_rules.sql") }}
+{%- endmacro %}
+
+{# A rule's threshold. #}
+{% macro fraud_threshold(code) -%}
+    {{ fraud_rule(code).threshold }}
+{%- endmacro %}
+
+{# True where a time lies within a rule's window before the run's time, and not after it. #}
+{% macro fraud_in_window(code, time) -%}
+    {{ time }} > {{ dbt.dateadd("day", -fraud_rule(code).window_days, fraud_as_of()) }} and {{ time }} <= {{ fraud_as_of() }}
+{%- endmacro %}
+
+{# The columns of a hit, in the order in which fct_rule_hit unites them. #}
+{% macro fraud_hit(code, account_id, value, observed_at, counterpart_id="null", evidence_id="null") -%}
+    '{{ code }}' as rule_code,
+    {{ account_id }} as account_id,
+    cast({{ counterpart_id }} as {{ fraud_uuid_type() }}) as counterpart_id,
+    cast({{ evidence_id }} as {{ fraud_uuid_type() }}) as evidence_id,
+    cast({{ value }} as double) as value,
+    {{ observed_at }} as observed_at
+{%- endmacro %}
+
+{# The version of the whole table: the sum of the rules' versions, after the number of rules. #}
+{% macro fraud_rules_version() -%}
+    {{ fraud_rules() | length }}.{{ fraud_rules() | sum(attribute="version") }}
+{%- endmacro %}

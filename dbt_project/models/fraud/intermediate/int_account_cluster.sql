@@ -1,0 +1,30 @@
+with edge as (
+    select account_id, identifier_value from {{ ref("int_identifier_edge") }}
+    where is_clustering
+),
+
+component as (
+    {{ fraud_connected_components("edge") | indent(4) }}
+),
+
+ban as (
+    select * from {{ ref("stg_fraud__account_ban") }}
+    where is_in_force
+),
+
+final as (
+    select
+        component.account_id,
+        component.cluster_id,
+
+        count(*) over (partition by component.cluster_id) as account_count,
+        count(ban.account_id) over (partition by component.cluster_id) as banned_count,
+
+        ban.account_id is not null as is_banned,
+
+        max(ban.banned_at) over (partition by component.cluster_id) as newest_ban_at
+    from component
+    left join ban on component.account_id = ban.account_id
+)
+
+select * from final

@@ -1,0 +1,90 @@
+{#- A value that more accounts share than the cap says nothing about who they are: no edge. -#}
+with account as (
+    select * from {{ ref("stg_fraud__account") }}
+),
+
+profile as (
+    select * from {{ ref("stg_fraud__provider_profile") }}
+),
+
+charge as (
+    select * from {{ ref("stg_fraud__charge") }}
+),
+
+login as (
+    select * from {{ ref("stg_fraud__login") }}
+),
+
+event as (
+    select * from {{ ref("stg_fraud__event") }}
+),
+
+sighting as (
+    select account_id, 'phone' as identifier_kind, phone_key as identifier_value, updated_at as seen_at from account
+    union all
+    select account_id, 'email', email_key, updated_at from account
+    union all
+    select account_id, 'national_id', national_id_key, updated_at from account
+    union all
+    select account_id, 'referral_code', referral_code_key, created_at from account
+    union all
+    select account_id, 'bank_account', bank_account_key, updated_at from profile
+    union all
+    select account_id, 'org_number', org_number_key, updated_at from profile
+    union all
+    select bank_account.account_id, 'bank_fingerprint', bank_account.bank_fingerprint, profile.updated_at
+    from {{ ref("stg_fraud__bank_account") }} as bank_account
+    left join profile on bank_account.account_id = profile.account_id
+    union all
+    select account_id, 'card', card_fingerprint, created_at from {{ ref("stg_fraud__payment_method") }}
+    union all
+    select customer_id, 'card', card_fingerprint, created_at from charge
+    union all
+    select account_id, 'device', device_id, logged_in_at from login
+    where is_success
+    union all
+    select account_id, 'device', device_id, received_at from event
+    union all
+    select account_id, 'network', network_id, logged_in_at from login
+    where is_success
+),
+
+edge as (
+    select
+        account_id,
+        identifier_kind,
+        identifier_value,
+        min(seen_at) as first_seen_at,
+        max(seen_at) as last_seen_at
+    from sighting
+    where account_id is not null and identifier_value is not null
+    group by account_id, identifier_kind, identifier_value
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by identifier_kind, identifier_value) as account_count,
+        max(last_seen_at) over (partition by identifier_kind, identifier_value) as newest_seen_at
+    from edge
+),
+
+final as (
+    select
+        account_id,
+        identifier_value,
+
+        identifier_kind,
+
+        account_count,
+
+        identifier_kind in ('{{ fraud_settings().clustering_kinds | join("', '") }}') as is_clustering,
+
+        first_seen_at,
+        last_seen_at,
+        newest_seen_at
+    from counted
+    where account_count between 2 and {{ fraud_settings().degree_cap }}
+)
+
+select * from final

@@ -1,0 +1,34 @@
+{{ config(materialized="ephemeral") }}
+
+with pair as (
+    select
+        customer_id,
+        provider_id,
+        count(*) as booking_count,
+        sum(price_nok) as price_nok,
+        max(booked_at) as booked_at
+    from {{ ref("stg_fraud__booking") }}
+    where is_done and provider_id is not null and {{ fraud_in_window("COL02", "booked_at") }}
+    group by customer_id, provider_id
+),
+
+share as (
+    select
+        *,
+        price_nok * 1.0 / nullif(sum(price_nok) over (partition by provider_id), 0) as turnover_share
+    from pair
+),
+
+concentrated as (
+    select * from share
+    where
+        customer_id is not null
+        and booking_count >= 5
+        and turnover_share >= {{ fraud_threshold("COL02") }}
+)
+
+select {{ fraud_hit("COL02", "provider_id", "round(turnover_share, 2)", "booked_at", counterpart_id="customer_id") | indent(4) }}
+from concentrated
+union all
+select {{ fraud_hit("COL02", "customer_id", "round(turnover_share, 2)", "booked_at", counterpart_id="provider_id") | indent(4) }}
+from concentrated

@@ -1,0 +1,7 @@
+{{ config(materialized="ephemeral") }}
+
+select {{ fraud_hit("DEV01", "account_id", "count(distinct device_id)", "max(logged_in_at)") | indent(4) }}
+from {{ ref("stg_fraud__login") }}
+where is_success and account_id is not null and {{ fraud_in_window("DEV01", "logged_in_at") }}
+group by account_id
+having count(distinct device_id) >= {{ fraud_threshold("DEV01") }}

@@ -1,0 +1,46 @@
+with hit as (
+    select rule_code, account_id, count(*) as hit_count
+    from {{ ref("fct_rule_hit") }}
+    group by rule_code, account_id
+),
+
+decision as (
+    select account_id, is_fraud,
+        row_number() over (partition by account_id order by known_at desc, label_id) as newest
+    from {{ ref("fct_label") }}
+    where label_source = 'decision'
+),
+
+flag as (
+    select account_id from {{ ref("fct_flag") }}
+),
+
+counted as (
+    select
+        hit.rule_code,
+        sum(hit.hit_count) as hit_count,
+        count(*) as account_count,
+        count(flag.account_id) as flagged_account_count,
+        count(case when decision.is_fraud then 1 end) as upheld_count,
+        count(case when not decision.is_fraud then 1 end) as overturned_count
+    from hit
+    left join flag on hit.account_id = flag.account_id
+    left join decision on hit.account_id = decision.account_id and decision.newest = 1
+    group by hit.rule_code
+),
+
+final as (
+    select
+        rule.rule_code,
+        rule.rule_version,
+        cast(coalesce(counted.hit_count, 0) as {{ dbt.type_bigint() }}) as hit_count,
+        coalesce(counted.account_count, 0) as account_count,
+        coalesce(counted.flagged_account_count, 0) as flagged_account_count,
+        coalesce(counted.upheld_count, 0) as upheld_count,
+        coalesce(counted.overturned_count, 0) as overturned_count,
+        cast(counted.upheld_count as double) / nullif(counted.upheld_count + counted.overturned_count, 0) as precision_share
+    from {{ ref("dim_rule") }} as rule
+    left join counted on rule.rule_code = counted.rule_code
+)
+
+select * from final
