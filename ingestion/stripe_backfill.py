@@ -72,7 +72,10 @@ def backfill(
 
 
 def of_account(
-    api: StripeApi, reading: Reading, account_id: str, parameters: Mapping[str, Any] | None = None
+    api: StripeApi,
+    reading: Reading,
+    account_id: str,
+    parameters: Mapping[str, Any] | None = None,
 ) -> list[Object] | None:
     """One connected account's objects; None if the key can no longer read that account."""
     entry = reading.root

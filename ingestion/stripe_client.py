@@ -1,7 +1,7 @@
 """Requests to Stripe: paced below its limits, retried by its own client, and refused in words that show no object.
 
 The `stripe` package does keys, versions, connections and jittered back-off. What it lacks is added at its own extension
-point, the HTTP client: no request starts before its turn, and 429 is retried like 5xx.
+point, the HTTP client: no request starts before its turn, and 429 and answers that break off are retried like 5xx.
 """
 
 import logging
@@ -75,7 +75,13 @@ class PacedHttpClient(stripe.RequestsClient):
         self._pacer.wait(f"{endpoint} {account}")
         with self._counts_lock:
             self._counts[endpoint] += 1
-        body, status, answered = super().request(method, url, headers, post_data)
+        try:
+            body, status, answered = super().request(method, url, headers, post_data)
+        except stripe.APIConnectionError as error:
+            # The package gives up on an answer that breaks off; a read can simply be asked again.
+            if isinstance(error.__cause__, self.requests.exceptions.ChunkedEncodingError):
+                error.should_retry = True
+            raise
         if status == 429:
             # The package leaves 429 to its caller unless the answer says otherwise; its back-off suits it well.
             cast(MutableMapping[str, str], answered).setdefault("stripe-should-retry", "true")
@@ -142,7 +148,11 @@ def open_api(
 
 
 def get(
-    api: StripeApi, path: str, *, account: str | None = None, parameters: Mapping[str, Any] | None = None
+    api: StripeApi,
+    path: str,
+    *,
+    account: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """GET one object or one page of a list, as plain dicts. Raises StripeRefusal once retrying is over."""
     if api.stopping.is_set():

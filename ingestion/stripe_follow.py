@@ -45,7 +45,10 @@ def follow(api: StripeApi, pool: Executor, reading: Reading, position: Position,
             landed |= rows.all_ids()
             yield Portion(reading=reading, rows=rows, position=None)
             rows = Rows()
-    left = sorted((one for one in own if one.object_id not in landed), key=lambda one: one.object_id)
+    left = sorted(
+        (one for one in own if one.object_id not in landed),
+        key=lambda one: one.object_id,
+    )
     for first in range(0, len(left), PORTION_ROWS):
         if len(rows):
             landed |= rows.all_ids()

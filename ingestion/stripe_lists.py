@@ -66,12 +66,21 @@ class Rows:
 
 
 def list_pages(
-    api: StripeApi, path: str, *, account: str | None = None, parameters: Mapping[str, Any] | None = None
+    api: StripeApi,
+    path: str,
+    *,
+    account: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
     """A list's pages, newest first. Raises StripeRefusal."""
     position: dict[str, str] = {}
     while True:
-        page = get(api, path, account=account, parameters={"limit": PAGE_SIZE, **(parameters or {}), **position})
+        page = get(
+            api,
+            path,
+            account=account,
+            parameters={"limit": PAGE_SIZE, **(parameters or {}), **position},
+        )
         objects: list[dict[str, Any]] = page.get("data") or []
         if objects:
             yield objects
@@ -90,7 +99,12 @@ def list_type(
 ) -> Iterator[list[dict[str, Any]]]:
     """The pages of a type: the platform's, a connected account's, or those below a parent."""
     path = entry.path.format(parent=parent) if parent else entry.path
-    return list_pages(api, path, account=account, parameters={**dict(entry.list_parameters), **(parameters or {})})
+    return list_pages(
+        api,
+        path,
+        account=account,
+        parameters={**dict(entry.list_parameters), **(parameters or {})},
+    )
 
 
 def add_with_nested(api: StripeApi, rows: Rows, reading: Reading, value: Object, account: str | None) -> None:

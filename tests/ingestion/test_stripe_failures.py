@@ -1,0 +1,282 @@
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import stripe
+
+from demo.stripe_cli import StripeDouble
+from ingestion.landing import Landing, open_landing
+from ingestion.stripe_cursors import SOURCE
+from ingestion.stripe_sync import pull_stripe
+from storage import Workspace
+from tests.ingestion.stripe_market import (
+    Market,
+    landed,
+    living,
+    play_on,
+    reload,
+    served,
+    small_market,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Market:
+    return small_market(tmp_path / "stripe")
+
+
+@pytest.fixture
+def landing(workspace: Workspace) -> Iterator[Landing]:
+    with open_landing(workspace) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {"error_rate": 0.15, "cut_rate": 0.05, "duplicate_rate": 0.3, "reorder": True},
+        {"rate_limit": 12},
+    ],
+    ids=[
+        "errors, cut answers, doubled and shuffled events",
+        "a limit below the one we keep to",
+    ],
+)
+def test_faults_on_the_way_leave_the_same_end_state(
+    market: Market,
+    workspace: Workspace,
+    landing: Landing,
+    workspace_at: Callable[[datetime], Workspace],
+    faults: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.05)
+    with served(market, **faults) as double:
+        assert pull_stripe(workspace, landing, api_key=double.api_key, api_base=double.base_url).errors == {}
+        assert landed(workspace, landing) == market.truth()
+        play_on(market)
+        market.write()
+        reload(double)
+        later = workspace_at(datetime.fromtimestamp(market.now, UTC))
+        assert pull_stripe(later, landing, api_key=double.api_key, api_base=double.base_url).errors == {}
+        assert living(landed(workspace, landing)) == market.truth()
+
+
+PULL_IN_SMALL_PORTIONS = """
+import sys
+from pathlib import Path
+from ingestion import stripe_backfill
+from ingestion.landing import open_landing
+from ingestion.stripe_sync import pull_stripe
+from tests.ingestion.conftest import make_workspace
+
+stripe_backfill.PORTION_ROWS = 100
+stripe_backfill.PORTION_ACCOUNTS = 1
+workspace = make_workspace(Path(sys.argv[1]))
+with open_landing(workspace) as landing:
+    pull_stripe(workspace, landing, api_key=sys.argv[2], api_base=sys.argv[3])
+"""
+
+
+def test_killed_in_the_middle_of_the_first_pass_the_next_one_goes_on_from_there(
+    market: Market, workspace: Workspace
+) -> None:
+    with served(market, latency_ms=150) as double:
+        register = workspace.home.landing / "register.sqlite"
+        running = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                PULL_IN_SMALL_PORTIONS,
+                str(workspace.home.root),
+                double.api_key,
+                double.base_url,
+            ],
+            cwd=ROOT,
+        )
+        try:
+            _wait_until(lambda: _portions_of_charges(register) > 0)
+        finally:
+            running.send_signal(signal.SIGKILL)
+            running.wait()
+        with open_landing(workspace) as landing:
+            halfway = landing.cursor(SOURCE, "charge")
+            assert halfway["below"] is not None
+            before = landed(workspace, landing)["charge"]
+            result = pull_stripe(workspace, landing, api_key=double.api_key, api_base=double.base_url)
+            assert result.errors == {}
+            assert result.types["charge"].rows < 230
+            assert len(before) + result.types["charge"].rows >= 230
+            assert landed(workspace, landing) == market.truth()
+            assert landing.cursor(SOURCE, "charge")["is_whole"]
+
+
+def _portions_of_charges(register: Path) -> int:
+    if not register.exists():
+        return 0
+    try:
+        with sqlite3.connect(f"file:{register}?mode=ro", uri=True) as con:
+            return int(con.execute("select count(*) from batch where table_name = 'charge'").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+def _wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "nothing landed"
+        time.sleep(0.005)
+
+
+def test_a_wrong_key_stops_every_type_in_clear_words_that_do_not_show_it(
+    market: Market, workspace: Workspace, landing: Landing
+) -> None:
+    with served(market) as double:
+        result = pull_stripe(
+            workspace,
+            landing,
+            api_key="sk_test_wrong_key_of_ours",
+            api_base=double.base_url,
+        )
+    assert len(result.errors) == 18
+    for message in result.errors.values():
+        assert "Stripe refused the key (401): check LEII_STRIPE_API_KEY" in message
+        assert "wrong_key" not in message
+    assert landing.pending("test") == []
+
+
+@contextmanager
+def gateway(double: StripeDouble, refusals: dict[str, tuple[int, str]]) -> Iterator[str]:
+    """A server in front of the double that refuses some paths, as Stripe refuses a key without that permission."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path = self.path.partition("?")[0]
+            status, body = refusals.get(path) or self._forwarded()
+            content = body if isinstance(body, bytes) else body.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def _forwarded(self) -> tuple[int, bytes]:
+            passed = ("Authorization", "Stripe-Version", "Stripe-Account")
+            headers = {name: self.headers[name] for name in passed if self.headers[name]}
+            try:
+                with urllib.request.urlopen(
+                    urllib.request.Request(double.base_url + self.path, headers=headers)
+                ) as got:
+                    return got.status, got.read()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_type_that_fails_for_good_is_reported_and_the_others_go_on_then_it_catches_up(
+    market: Market, workspace: Workspace, landing: Landing
+) -> None:
+    refusals = {
+        "/v1/disputes": (
+            403,
+            '{"error": {"type": "invalid_request_error", "message": "cus_1 has no rights"}}',
+        ),
+        "/v1/reviews": (
+            503,
+            '{"error": {"type": "api_error", "message": "of anna@example.com"}}',
+        ),
+        "/v1/refunds": (
+            400,
+            '{"error": {"type": "invalid_request_error", "message": "Invalid Stripe API version: x"}}',
+        ),
+        "/v1/payouts": (200, "<html>anna@example.com</html>"),
+    }
+    with served(market) as double:
+        with gateway(double, refusals) as address:
+            result = pull_stripe(
+                workspace,
+                landing,
+                api_key=double.api_key,
+                api_base=address,
+                network_retries=1,
+            )
+        assert {table: error.partition(" [")[0] for table, error in result.errors.items()} == {
+            "dispute": "the key may not read /v1/disputes (403): give it read permission for that resource in Stripe's dashboard",
+            "review": "/v1/reviews answered 503 on each of 2 tries: run again later",
+            "refund": f"{address} does not know API version 2026-10-28.endive (400)",
+            "payout": f"/v1/payouts answered with something that is no JSON: is {address} really Stripe's API?",
+        }
+        truth = market.truth()
+        assert landed(workspace, landing) == truth | {table: {} for table in result.errors}
+        assert result.types["review"].requests == 2
+        assert pull_stripe(workspace, landing, api_key=double.api_key, api_base=double.base_url).errors == {}
+        assert landed(workspace, landing) == truth
+
+
+def test_an_account_that_this_key_can_no_longer_read_is_noted_and_stops_nothing(
+    market: Market, workspace: Workspace, landing: Landing
+) -> None:
+    gone = (
+        403,
+        '{"error": {"type": "invalid_request_error", "code": "account_invalid", "message": "acct_1C"}}',
+    )
+    with (
+        served(market) as double,
+        gateway(double, {"/v1/accounts/acct_1C/persons": gone}) as address,
+    ):
+        result = pull_stripe(workspace, landing, api_key=double.api_key, api_base=address)
+    assert result.errors == {}
+    assert [note.partition(";")[0] for note in result.notes] == [
+        "person: this key has no access (any more) to 1 connected accounts"
+    ]
+    assert sorted(landed(workspace, landing)["person"]) == [
+        "person_acct_1A",
+        "person_acct_1B",
+    ]
+
+
+def test_events_that_cannot_be_read_stop_what_depends_on_them_and_nothing_else(
+    market: Market, workspace: Workspace, landing: Landing
+) -> None:
+    refused = (403, '{"error": {"type": "invalid_request_error", "message": "no"}}')
+    with served(market) as double, gateway(double, {"/v1/events": refused}) as address:
+        result = pull_stripe(workspace, landing, api_key=double.api_key, api_base=address)
+    assert sorted(table for table, pull in result.types.items() if pull.error is None) == ["balance_transaction"]
+    assert "events cannot be read: the key may not read /v1/events (403)" in result.errors["charge"]
+
+
+def test_no_server_at_the_address_is_said_so(workspace: Workspace, landing: Landing) -> None:
+    result = pull_stripe(
+        workspace,
+        landing,
+        api_key="sk_test",
+        api_base="http://127.0.0.1:9",
+        types=["charge"],
+        network_retries=0,
+    )
+    assert "no answer from http://127.0.0.1:9 after 1 tries" in result.errors["charge"]
