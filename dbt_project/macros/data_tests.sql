@@ -1,0 +1,17 @@
+{# No two rows have the same values in all these columns. #}
+{% test unique_together(model, columns) %}
+select {{ columns | join(', ') }}
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1
+{% endtest %}
+
+{# Every expression is true, or null, in every row: several conditions for the price of one test. #}
+{% test every_row_holds(model, expressions) %}
+select *
+from {{ model }}
+where
+    {% for expression in expressions -%}
+    not coalesce({{ expression }}, true){{ ' or' if not loop.last }}
+    {% endfor %}
+{% endtest %}

@@ -1,0 +1,36 @@
+{{ config(contract={'enforced': true}) }}
+
+with contributions as (
+    select * from {{ ref('int_market_trends__contribution') }}
+),
+
+measured as (
+    select
+        category_id,
+        municipality,
+        month_start,
+        {{ market_trends_figures() }}
+    from contributions
+    group by category_id, municipality, month_start
+),
+
+final as (
+    select
+        category_id,
+        municipality,
+
+        requests,
+        bookings,
+        completed_bookings,
+        cancelled_bookings,
+        searches,
+        customers,
+        providers,
+        booking_customers,
+        price_median_nok,
+
+        month_start
+    from measured
+)
+
+select * from final

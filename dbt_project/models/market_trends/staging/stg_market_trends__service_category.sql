@@ -1,0 +1,15 @@
+with source as (
+    select * from {{ source('market_trends', 'app_db__service_category') }}
+),
+
+renamed as (
+    select
+        category_id,
+
+        slug as category_slug,
+        name_nb,
+        name_en
+    from source
+)
+
+select * from renamed

@@ -1,0 +1,15 @@
+with source as (
+    select * from {{ source('matching', 'app_db__review') }}
+),
+
+renamed as (
+    select
+        review_id,
+        booking_id,
+        subject_id,
+
+        rating
+    from source
+)
+
+select * from renamed

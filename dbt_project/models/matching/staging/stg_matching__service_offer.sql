@@ -1,0 +1,15 @@
+with source as (
+    select * from {{ source('matching', 'app_db__service_offer') }}
+),
+
+renamed as (
+    select
+        offer_id,
+        provider_id,
+        category_id,
+
+        is_active
+    from source
+)
+
+select * from renamed
