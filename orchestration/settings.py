@@ -1,0 +1,220 @@
+"""Where the sources are and where Leii keeps its own: from the environment, or else from leii.toml.
+
+Every setting is LEII_<NAME> in the environment and <name> in leii.toml; the environment wins. What is wrong is refused
+with its name, what is wrong with it and an example, and never with the value, which may be a secret.
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from storage import Home, KeyRing, LeiiError, Workspace
+from storage.clock import parse_now
+
+CONFIG_FILE = "leii.toml"
+STRIPE_API_BASE = "https://api.stripe.com"
+WORKING_TARGETS = ("duckdb",)
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+Need = Literal["app_db_dsn", "stripe_api_key", "events_root"]
+SOURCES: tuple[Need, ...] = ("app_db_dsn", "stripe_api_key", "events_root")
+
+EXAMPLES = {
+    "home": "LEII_HOME=/var/lib/leii",
+    "app_db_dsn": "LEII_APP_DB_DSN=postgresql://leii_pipeline:password@127.0.0.1:5432/leii",
+    "stripe_api_key": "LEII_STRIPE_API_KEY=rk_live_...",
+    "stripe_api_base": f"LEII_STRIPE_API_BASE={STRIPE_API_BASE}",
+    "events_root": "LEII_EVENTS_ROOT=/srv/events or LEII_EVENTS_ROOT=s3://bucket/events",
+    "target": "LEII_TARGET=duckdb",
+    "now": "LEII_NOW=2026-11-15T06:00:00Z",
+    "keyring": "LEII_KEYRING=/etc/leii/keyring.json",
+}
+
+
+class SettingsError(LeiiError):
+    """A setting is wrong or missing."""
+
+
+class Settings(BaseSettings):
+    """The settings as they were read and found to be of the right form. Read them with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LEII_", extra="forbid", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    home: Path = Path(".leii")
+    app_db_dsn: SecretStr | None = None
+    stripe_api_key: SecretStr | None = None
+    stripe_api_base: str = STRIPE_API_BASE
+    events_root: str | None = None
+    target: str = "duckdb"
+    now: datetime | None = None
+    keyring: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *args: PydanticBaseSettingsSource, **kwargs: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then leii.toml; no .env file and no secrets folder."""
+        return kwargs["env_settings"], TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+
+    @field_validator("home")
+    @classmethod
+    def _home_is_no_file(cls, value: Path) -> Path:
+        if value.exists() and not value.is_dir():
+            raise ValueError("there is a file of that name where a folder is wanted")
+        return _beside_config(value)
+
+    @field_validator("app_db_dsn")
+    @classmethod
+    def _dsn_is_one(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = _split(value.get_secret_value())
+            if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
+                raise ValueError("it must be a postgresql:// address with the name of a database")
+        return value
+
+    @field_validator("stripe_api_key")
+    @classmethod
+    def _key_is_one(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("sk_", "rk_")):
+            raise ValueError("a secret key starts with sk_, a restricted one (better) with rk_")
+        return value
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _base_is_safe(cls, value: str) -> str:
+        parts = _split(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("it must be an https:// address")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise ValueError("http:// is for this machine's own double of Stripe only; use https://")
+        return value.rstrip("/")
+
+    @field_validator("events_root")
+    @classmethod
+    def _root_is_there(cls, value: str | None) -> str | None:
+        if value is None or value.startswith("s3://"):
+            return value
+        if "://" in value:
+            raise ValueError("it must be a folder or an s3:// address")
+        folder = _beside_config(Path(value))
+        if not folder.is_dir():
+            raise ValueError("there is no such folder")
+        return str(folder)
+
+    @field_validator("target")
+    @classmethod
+    def _target_works(cls, value: str) -> str:
+        if value in ("lake", "spark"):
+            raise ValueError(f"{value} does not work yet; the one that works is {WORKING_TARGETS[0]}")
+        if value not in WORKING_TARGETS:
+            raise ValueError(f"there is no such target; the one that works is {WORKING_TARGETS[0]}")
+        return value
+
+    @field_validator("now", mode="before")
+    @classmethod
+    def _now_has_offset(cls, value: object) -> datetime | None:
+        if value is None or value == "":
+            return None
+        try:
+            return parse_now(value.isoformat() if isinstance(value, datetime) else str(value))
+        except LeiiError:
+            raise ValueError("it must be an ISO 8601 time with its offset") from None
+
+    def require(self, *names: Need) -> None:
+        """Raise SettingsError if one of these is not set."""
+        missing = [name for name in names if getattr(self, name) is None]
+        if missing:
+            raise SettingsError(_refusal([(name, "is not set") for name in missing]))
+
+    def secret(self, name: Need) -> str:
+        """The value of a setting that a step cannot do without. Raises SettingsError if it is not set."""
+        self.require(name)
+        value = getattr(self, name)
+        return cast("str", value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+    def place(self) -> Home:
+        """LEII_HOME's layout."""
+        return Home(self.home)
+
+    def keys(self) -> KeyRing:
+        """The keyring of LEII_KEYRING, or the one in LEII_HOME. Raises KeyRingError if there is none."""
+        from storage.keyring import load_keyring
+
+        given = self.keyring.get_secret_value() if self.keyring else None
+        return load_keyring(given or str(self.place().default_keyring_file))
+
+    def moment(self) -> datetime:
+        """LEII_NOW, or else the machine's time, in UTC."""
+        return self.now or datetime.now(UTC)
+
+    def workspace(self) -> Workspace:
+        """What every step is given. The first run makes the keyring in LEII_HOME, unless LEII_KEYRING names another."""
+        place = self.place()
+        if self.keyring is None and not place.default_keyring_file.exists():
+            from pseudonymisation.policy.reading import load_policy
+            from storage.keyring import load_or_create
+
+            return Workspace(
+                home=place,
+                keyring=load_or_create(place.default_keyring_file, load_policy().purposes),
+                now=self.moment(),
+            )
+        return Workspace(home=place, keyring=self.keys(), now=self.moment())
+
+
+def config_file() -> Path:
+    """LEII_CONFIG, or leii.toml in the working directory; it need not be there."""
+    return Path(os.environ.get("LEII_CONFIG") or CONFIG_FILE)
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises SettingsError with every one that is wrong."""
+    given = os.environ.get("LEII_CONFIG")
+    if given and not Path(given).is_file():
+        raise SettingsError("LEII_CONFIG names no file; an example: LEII_CONFIG=/etc/leii/leii.toml")
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(_refusal([_fault(fault) for fault in error.errors(include_input=False)])) from None
+    except ValueError:
+        raise SettingsError(f"{config_file()} is no TOML; a line of it looks like: home = '/var/lib/leii'") from None
+
+
+def _fault(fault: Any) -> tuple[str, str]:
+    name = str(fault["loc"][0]).lower()
+    if fault["type"] == "extra_forbidden":
+        return name, "is no setting"
+    return name, str(fault["msg"]).removeprefix("Value error, ")
+
+
+def _refusal(faults: list[tuple[str, str]]) -> str:
+    lines = []
+    for name, reason in faults:
+        example = EXAMPLES.get(name)
+        if example:
+            lines.append(f"LEII_{name.upper()} ({name} in {CONFIG_FILE}): {reason}; an example: {example}")
+        else:
+            lines.append(f"{name} in {CONFIG_FILE}: {reason}; the settings are {', '.join(sorted(EXAMPLES))}")
+    return "\n".join(lines)
+
+
+def _split(address: str) -> Any:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("it is no address") from None
+    return parts
+
+
+def _beside_config(path: Path) -> Path:
+    """A relative path counts from the working directory, or from the folder of the file that LEII_CONFIG names."""
+    folder = Path(os.environ["LEII_CONFIG"]).parent if os.environ.get("LEII_CONFIG") else Path()
+    return (folder / path).absolute()

@@ -1,0 +1,179 @@
+"""Published copies: a purpose's public marts in a fresh file of their own, swapped in while readers read on.
+
+Copying is also compaction: what was deleted in the warehouse is not in the copy, not even as bytes, and the version
+before is removed in the same step. A reader that has it open keeps it by its handle until it looks again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pseudonymisation.policy.model import Purpose
+from pseudonymisation.policy.reading import load_policy
+from storage import Home, LeiiError, Workspace, attach, compact_copy, replace_durably
+from storage.durable import fsync_folder
+
+CURRENT = "current.duckdb"
+MARTS = "marts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedCopy:
+    """One published version: its file, and the rows of each table by name."""
+
+    purpose: str
+    version: str
+    path: Path
+    tables: Mapping[str, int]
+
+    @property
+    def row_count(self) -> int:
+        return sum(self.tables.values())
+
+
+def public_marts(manifest: Path, purpose: str) -> list[str]:
+    """Names of the tables that dbt's manifest declares public in the purpose's group. Raises LeiiError for none."""
+    if not manifest.exists():
+        raise LeiiError(f"no dbt manifest at {manifest}: run `leii run` first")
+    nodes = json.loads(manifest.read_bytes())["nodes"].values()
+    names = sorted(_table(node) for node in nodes if _is_public_mart(node, purpose))
+    if not names:
+        raise LeiiError(f"{purpose} has no public model in schema {MARTS}: there is nothing to publish")
+    return names
+
+
+def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> PublishedCopy:
+    """Copy the purpose's public marts into a new version, make it the current one, and remove those before it.
+
+    The purpose's warehouse must not be open for writing. Raises LeiiError, and leaves the current version as it is,
+    when a public mart has not been built.
+    """
+    purposes = load_policy().purposes
+    if purpose not in purposes:
+        raise LeiiError(f"no purpose {purpose!r}: the policy has {', '.join(purposes)}")
+    names = public_marts(manifest, purpose)
+    folder = workspace.home.published_folder(purpose)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    version = _next_version(folder, workspace.now)
+    final = folder / f"{version}.duckdb"
+    temporary = folder / f".{version}.{os.getpid()}.new"
+    _remove(folder.glob(".*.new*"))
+    counts = _write(workspace, purposes[purpose], names, temporary, version)
+    replace_durably(temporary, final)
+    _swap(folder, final)
+    _remove(path for path in folder.glob("*.duckdb*") if path.name not in (CURRENT, final.name))
+    return PublishedCopy(purpose=purpose, version=version, path=final, tables=counts)
+
+
+def compact_warehouse(workspace: Workspace, purpose: str) -> None:
+    """Rewrite the purpose's database, so that what was deleted from it is gone from the disk too."""
+    path = workspace.home.warehouse_file(purpose)
+    if path.exists():
+        key = workspace.keyring.purpose_key(purpose, "warehouse")
+        compact_copy(workspace.home, path, key, path, key)
+
+
+def current_version(home: Home, purpose: str) -> str | None:
+    """The name of the version that readers get now; None before the first."""
+    try:
+        return (home.published_folder(purpose) / CURRENT).readlink().stem
+    except OSError:
+        return None
+
+
+def _write(workspace: Workspace, purpose: Purpose, names: list[str], path: Path, version: str) -> dict[str, int]:
+    home, keys = workspace.home, workspace.keyring
+    with workspace.connect() as con:
+        source = home.warehouse_file(purpose.name)
+        attach(con, source, "warehouse", keys.purpose_key(purpose.name, "warehouse"), read_only=True)
+        attach(con, path, "copy", keys.purpose_key(purpose.name, "published"))
+        con.execute(f"CREATE SCHEMA copy.{MARTS}")
+        counts = {name: _copy_table(con, purpose.name, name) for name in names}
+        _describe(con, purpose, workspace.now, version)
+        con.execute("CHECKPOINT copy")
+        con.execute("DETACH copy")
+        con.execute("DETACH warehouse")
+    return counts
+
+
+def _copy_table(con: duckdb.DuckDBPyConnection, purpose: str, name: str) -> int:
+    columns = con.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = 'warehouse' AND schema_name = ? AND table_name = ? ORDER BY column_index",
+        [MARTS, name],
+    ).fetchall()
+    if not columns:
+        raise LeiiError(f"{purpose}: {MARTS}.{name} has not been built, so nothing of {purpose} is published")
+    selected = ", ".join(_without_enum(purpose, name, column, type_) for column, type_ in columns)
+    row = con.execute(
+        f'CREATE TABLE copy.{MARTS}."{name}" AS SELECT {selected} FROM warehouse.{MARTS}."{name}"'
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _without_enum(purpose: str, table: str, column: str, type_: str) -> str:
+    """An ENUM keeps the values that no row has any more, so none is published."""
+    if type_.startswith("ENUM("):
+        return f'CAST("{column}" AS VARCHAR) AS "{column}"'
+    if "ENUM(" in type_:
+        raise LeiiError(
+            f"{purpose}: {MARTS}.{table}.{column} holds an ENUM, which keeps deleted values: cast it to VARCHAR"
+        )
+    return f'"{column}"'
+
+
+def _describe(con: duckdb.DuckDBPyConnection, purpose: Purpose, built_at: datetime, version: str) -> None:
+    con.execute(
+        """
+        CREATE TABLE copy.main.about AS
+        SELECT ?::TIMESTAMPTZ AS built_at, ? AS version, ? AS purpose, ? AS title, ?::VARCHAR[] AS readers,
+               ?::INTEGER AS retention_days, ?::INTEGER AS min_customers, ?::INTEGER AS min_providers
+        """,
+        [
+            built_at,
+            version,
+            purpose.name,
+            purpose.title,
+            list(purpose.readers),
+            purpose.retention_days,
+            purpose.min_customers,
+            purpose.min_providers,
+        ],
+    )
+
+
+def _next_version(folder: Path, now: datetime) -> str:
+    """A name that no version here has: a reader takes an equal name for the same file."""
+    stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    taken = [int(path.stem.removeprefix(f"{stamp}-")) for path in folder.glob(f"{stamp}-*.duckdb")]
+    return f"{stamp}-{max(taken, default=0) + 1}"
+
+
+def _swap(folder: Path, final: Path) -> None:
+    link = folder / f".{CURRENT}.{os.getpid()}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(final.name)
+    os.replace(link, folder / CURRENT)
+    fsync_folder(folder)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def _is_public_mart(node: Mapping[str, Any], purpose: str) -> bool:
+    config = node.get("config", {})
+    group = config.get("group") or node.get("group")
+    access = config.get("access") or node.get("access")
+    return node["resource_type"] == "model" and node["schema"] == MARTS and group == purpose and access == "public"
+
+
+def _table(node: Mapping[str, Any]) -> str:
+    return str(node.get("alias") or node["name"])
