@@ -41,7 +41,7 @@ def stripe_command(
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
     """Serve a folder of Stripe objects as api.stripe.com would, on this machine only."""
-    from demo.stripe_server import listen, open_double, serve
+    from demo.stripe_server import http_server, listen, open_double
 
     faults = FaultSettings(
         rate_limit=rate_limit,
@@ -63,7 +63,7 @@ def stripe_command(
     address, bound_port = listener.getsockname()[:2]
     typer.echo(f"{READY}http://{f'[{address}]' if ':' in address else address}:{bound_port}")
     sys.stdout.flush()
-    serve(double, listener)
+    http_server(double).run(sockets=[listener])
 
 
 @dataclass(kw_only=True)
@@ -155,7 +155,8 @@ def start_stripe_double(
 
 def _ready(process: "subprocess.Popen[str]") -> str:
     """The address that the process prints once it listens."""
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     overdue = threading.Timer(START_SECONDS, process.kill)
     overdue.start()
     try:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from demo.stripe_resources import ACCOUNT_PARTS, OWNER_KEY, RANGE_COLUMNS, TEXT_COLUMNS, UNDATED_TYPES
 from storage.errors import LeiiError
 
-CHUNK_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 16 * 1024 * 1024
 NEWLINE, BRACE = ord("\n"), ord("{")
 
 _TEXTS = sorted({"id", "object", OWNER_KEY}.union(*TEXT_COLUMNS.values()))
@@ -27,7 +27,7 @@ LINE_SCHEMA = pl.Schema(
 )
 
 
-class BrokenLine(LeiiError):
+class BrokenLineError(LeiiError):
     """A line that is no Stripe object: names the file and the line, never what is in it."""
 
 
@@ -49,7 +49,7 @@ def index_file(descriptor: int, name: str, file_number: int) -> Iterator[tuple[s
     """For each chunk of a file and each object type in it: the type, its index rows, and its distinct `type` values.
 
     Reads by position from an open descriptor, so that a file replaced meanwhile is still read whole.
-    Raises BrokenLine for the first line that is not a Stripe object.
+    Raises BrokenLineError for a line that is not a Stripe object.
     """
     for chunk, offset, first_line in _chunks(descriptor):
         spans = _spans(chunk, first_line)
@@ -62,21 +62,18 @@ def index_file(descriptor: int, name: str, file_number: int) -> Iterator[tuple[s
 
 def _chunks(descriptor: int) -> Iterator[tuple[bytes, int, int]]:
     """Whole lines of about CHUNK_BYTES, each with its byte offset in the file and the number of its first line."""
-    position, first_line, carried = 0, 1, b""
-    while True:
-        block = os.pread(descriptor, CHUNK_BYTES, position + len(carried))
-        cut = block.rfind(b"\n") + 1 if block else 0
-        chunk = carried + (block[:cut] if block else b"")
-        if block and not cut:
-            carried += block
+    position, first_line, size = 0, 1, CHUNK_BYTES
+    while block := os.pread(descriptor, size, position):
+        whole = block.rfind(b"\n") + 1
+        if len(block) == size and not whole:
+            size *= 2  # a line longer than a chunk
             continue
-        if chunk.strip():
+        chunk = block[:whole] if whole else block
+        if not chunk.isspace():
             yield chunk, position, first_line
-        if not block:
-            return
         position += len(chunk)
         first_line += chunk.count(b"\n")
-        carried = block[cut:]
+        size = CHUNK_BYTES
 
 
 def _spans(chunk: bytes, first_line: int) -> LineSpans:
@@ -108,7 +105,7 @@ def _read(lines: bytes) -> pl.DataFrame | None:
         return None
 
 
-def _broken_line(chunk: bytes, spans: LineSpans, name: str) -> BrokenLine:
+def _broken_line(chunk: bytes, spans: LineSpans, name: str) -> BrokenLineError:
     """Finds the first broken line by halving."""
     low, high = 0, len(spans.numbers)
     while high - low > 1:
@@ -125,8 +122,10 @@ def _broken_line(chunk: bytes, spans: LineSpans, name: str) -> BrokenLine:
     return _refusal(name, int(spans.numbers[low]), reason)
 
 
-def _refusal(name: str, line: int, reason: str) -> BrokenLine:
-    return BrokenLine(f"{name}, line {line}: {reason}. Every line must be one Stripe object; mend or remove the line.")
+def _refusal(name: str, line: int, reason: str) -> BrokenLineError:
+    return BrokenLineError(
+        f"{name}, line {line}: {reason}. Every line must be one Stripe object; mend or remove the line."
+    )
 
 
 def _require_object_fields(lines: pl.DataFrame, spans: LineSpans, name: str) -> None:

@@ -28,7 +28,7 @@ from demo.stripe_errors import ApiError, invalid, masked
 from demo.stripe_faults import Faults, FaultSettings
 from demo.stripe_parameters import parse_list_query, parse_retrieve_query
 from demo.stripe_resources import API_VERSION, ENDPOINTS, Endpoint
-from demo.stripe_store import FilesChanged, World, close_world, folder_state, read_world
+from demo.stripe_store import FilesChangedError, World, close_world, folder_state, read_world
 from storage.clock import fixed_or_real_now
 from storage.errors import LeiiError
 
@@ -58,7 +58,7 @@ class Double:
         return self.world.clock or self.fixed_now or fixed_or_real_now()
 
     def refresh(self, *, at_once: bool = False) -> None:
-        """Read what has changed in the folder; raises ApiError (500) while it cannot be read, rather than serve half."""
+        """Read what has changed in the folder. Raises ApiError (500) while it cannot be read: half is not served."""
         moment = time.monotonic()
         if at_once or moment - self.looked_at >= LOOK_EVERY_SECONDS:
             self.looked_at = moment
@@ -139,8 +139,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(double: Double, listener: socket.socket) -> None:
-    """Answer until SIGINT or SIGTERM. Connections that came in before this call are answered too."""
+def http_server(double: Double) -> uvicorn.Server:
+    """To be run on a listening socket: `run(sockets=[listener])`. Connections that came in before are answered too."""
     config = uvicorn.Config(
         build_app(double),
         log_level="critical",
@@ -149,7 +149,7 @@ def serve(double: Double, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 def _json(status: int, body: bytes, headers: dict[str, str]) -> Response:
@@ -186,7 +186,7 @@ async def _stripe(double: Double, request: Request, headers: dict[str, str]) -> 
     double.refresh()
     try:
         return _answer(double, request, account, match, endpoint)
-    except FilesChanged:
+    except FilesChangedError:
         double.refresh(at_once=True)
         return _answer(double, request, account, match, endpoint)
 

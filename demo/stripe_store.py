@@ -29,7 +29,7 @@ Fingerprint = tuple[int, int, int, int]
 _STEERING_MARKS = tuple(f'"{key}"'.encode() for key in STEERING_KEYS)
 
 
-class FilesChanged(Exception):
+class FilesChangedError(Exception):
     """A file is no longer the one that was indexed: refresh the store and ask again."""
 
 
@@ -112,14 +112,14 @@ def find_row(index: TypeIndex, object_id: str) -> int | None:
 
 
 def raw_objects(world: World, type_name: str, rows: Sequence[int]) -> list[bytes]:
-    """The JSON of objects, without the keys that steer the double. Raises FilesChanged when a file was rewritten."""
+    """The JSON of objects, without the keys that steer the double. Raises FilesChangedError when a file was rewritten."""
     index = world.types[type_name]
     by_number = {file.number: file for file in world.files.values()}
     places = index.rows[list(rows)].select("file", "offset", "length").rows()
     for number in {place[0] for place in places}:
         file = by_number[number]
         if _stat_fingerprint(os.fstat(file.descriptor)) != file.fingerprint:
-            raise FilesChanged
+            raise FilesChangedError
     return [
         _without_steering(os.pread(by_number[number].descriptor, length, offset)) for number, offset, length in places
     ]
