@@ -1,8 +1,7 @@
-{# The run's time as an expression: the var `now`, or the newest time in the sources. Never the machine's clock. #}
+{#
+  The run's time as an expression. Only `int_fraud_clock` knows LEII_NOW: were it written into every rule, a new time
+  would make dbt read every rule anew.
+#}
 {% macro fraud_as_of() -%}
-    {%- if var("now", "") -%}
-        cast('{{ var("now") }}' as timestamptz)
-    {%- else -%}
-        (select as_of from {{ ref("int_fraud_clock") }})
-    {%- endif -%}
+    (select as_of from {{ ref("int_fraud_clock") }})
 {%- endmacro %}

@@ -1,22 +1,3 @@
-{# What differs from engine to engine, each behind one small macro. #}
-
-{% macro fraud_uuid_type() -%}
-    {{ return(adapter.dispatch("fraud_uuid_type")()) }}
-{%- endmacro %}
-{% macro default__fraud_uuid_type() -%}uuid{%- endmacro %}
-{% macro spark__fraud_uuid_type() -%}string{%- endmacro %}
-
-{# Elapsed seconds; dbt.datediff counts boundaries on one engine and elapsed time on another. #}
-{% macro fraud_seconds_between(earlier, later) -%}
-    {{ return(adapter.dispatch("fraud_seconds_between")(earlier, later)) }}
-{%- endmacro %}
-{% macro default__fraud_seconds_between(earlier, later) -%}
-    (extract(epoch from {{ later }}) - extract(epoch from {{ earlier }}))
-{%- endmacro %}
-{% macro spark__fraud_seconds_between(earlier, later) -%}
-    (unix_timestamp({{ later }}) - unix_timestamp({{ earlier }}))
-{%- endmacro %}
-
 {# The stable id of an account's flag. #}
 {% macro fraud_flag_id(account_id) -%}
     'flag_' || md5(cast({{ account_id }} as {{ dbt.type_string() }}) || ':flag')
@@ -24,7 +5,7 @@
 
 {# A JSON list, ordered, of one object {code, text, value, threshold} a row. #}
 {% macro fraud_reasons_json(code, text, value, threshold, order_by) -%}
-    {{ return(adapter.dispatch("fraud_reasons_json")(code, text, value, threshold, order_by)) }}
+    {{ return(adapter.dispatch("fraud_reasons_json", "leii")(code, text, value, threshold, order_by)) }}
 {%- endmacro %}
 {% macro default__fraud_reasons_json(code, text, value, threshold, order_by) -%}
     cast(to_json(list(
@@ -44,7 +25,7 @@
   account, so that a value costs one edge a member and not one a pair.
 #}
 {% macro fraud_connected_components(edges) -%}
-    {{ return(adapter.dispatch("fraud_connected_components")(edges)) }}
+    {{ return(adapter.dispatch("fraud_connected_components", "leii")(edges)) }}
 {%- endmacro %}
 {% macro default__fraud_connected_components(edges) -%}
     with recursive link as (

@@ -97,8 +97,8 @@
 {% macro fraud_hit(code, account_id, value, observed_at, counterpart_id="null", evidence_id="null") -%}
     '{{ code }}' as rule_code,
     {{ account_id }} as account_id,
-    cast({{ counterpart_id }} as {{ fraud_uuid_type() }}) as counterpart_id,
-    cast({{ evidence_id }} as {{ fraud_uuid_type() }}) as evidence_id,
+    cast({{ counterpart_id }} as {{ uuid_type() }}) as counterpart_id,
+    cast({{ evidence_id }} as {{ uuid_type() }}) as evidence_id,
     cast({{ value }} as double) as value,
     {{ observed_at }} as observed_at
 {%- endmacro %}

@@ -15,8 +15,8 @@ with seen as (
 )
 
 select
-    {% if var("now", "") %}
-        cast('{{ var("now") }}' as timestamptz) as as_of
+    {% if env_var("LEII_NOW", "") %}
+        max(cast('{{ env_var("LEII_NOW") }}' as timestamptz)) as as_of
     {% else %}
         coalesce(max(seen_at), cast('1970-01-01 00:00:00+00' as timestamptz)) as as_of
     {% endif %}

@@ -58,7 +58,7 @@ stranger as (
 final as (
     select
         account_id,
-        cast(null as {{ fraud_uuid_type() }}) as login_id,
+        cast(null as {{ uuid_type() }}) as login_id,
         'ATO01' as rule_code,
         failure_count as value,
         logged_in_at

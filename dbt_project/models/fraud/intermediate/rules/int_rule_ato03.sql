@@ -14,7 +14,7 @@ paired as (
     select
         change.account_id,
         change.changed_at,
-        min({{ fraud_seconds_between("login.logged_in_at", "change.changed_at") }} / 3600.0) as hours
+        min(({{ epoch_seconds("change.changed_at") }} - {{ epoch_seconds("login.logged_in_at") }}) / 3600.0) as hours
     from change
     inner join {{ ref("int_suspicious_login") }} as login
         on change.account_id = login.account_id and change.changed_at >= login.logged_in_at

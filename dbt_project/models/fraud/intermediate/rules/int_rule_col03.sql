@@ -6,7 +6,7 @@ with job as (
         provider_id,
         booking_id,
         completed_at,
-        {{ fraud_seconds_between("booked_at", "completed_at") }} / 60.0 as minutes
+        {{ minutes_between("booked_at", "completed_at") }} as minutes
     from {{ ref("stg_fraud__booking") }}
     where status = 'completed' and {{ fraud_in_window("COL03", "completed_at") }}
 ),
