@@ -37,8 +37,8 @@ def slot_versions(
 
 
 def _free_slots(rng: np.random.Generator, people: pl.DataFrame, start: int, end: int, first_id: int) -> pl.DataFrame:
-    providers = people.filter("is_provider")
-    count = rng.poisson(providers.height * max(end - start, DAY) / (50 * DAY))
+    providers = people.filter(pl.col("is_provider") & ~pl.col("gone"))
+    count = rng.poisson(providers.height * (end - start) / (50 * DAY))
     who = rng.integers(0, max(providers.height, 1), count)
     made = start + (rng.random(count) * (end - start)).astype(np.int64)
     made = np.maximum(made, providers["created_at"].to_numpy()[who] + 3 * DAY)

@@ -13,7 +13,8 @@ import polars as pl
 from demo.world import accounts, output
 from demo.world.cast import planned
 from demo.world.categories import CATEGORIES
-from demo.world.chapter import Chapter, regular_bookings, write_chapter
+from demo.world.chapter import regular_bookings, write_chapter
+from demo.world.event_files import write_events
 from demo.world.fraud import plant_fraud, takeover_profiles
 from demo.world.marketplace import Demand, Supply, demand_weights, keep_bookings, make_demand, make_supply
 from demo.world.payments import balance_versions
@@ -23,11 +24,12 @@ from demo.world.privacy import plant_privacy
 from demo.world.randomness import generator
 from demo.world.security import LOGIN_HISTORY, ban_rows, consent_rows, login_rows
 from demo.world.spec import DAY, WorldSpec
-from demo.world.stripe_files import ordered, render_objects
+from demo.world.state import State, write_state
+from demo.world.stripe_files import render_objects
+from demo.world.stripe_merge import write_new
 from demo.world.stripe_people import customer_objects, provider_objects
 from demo.world.stripe_templates import OBJECT_TYPES
 from demo.world.tables import TABLES, WORLD_TABLES, show, split_at, stack, with_assigned_keys
-from demo.world.event_files import write_events
 
 Progress = Callable[[str], None]
 _FIRST_IDS = {
@@ -67,8 +69,19 @@ def generate_world(folder: Path, spec: WorldSpec, *, progress: Progress = lambda
     counts |= _write_stripe(folder, objects, spec.now, ids)
     progress("events")
     counts["events"] = write_events(folder, spec, history.people, shown)
+    ids["tracking_event"] = spec.events + 1
     _write_truth(folder, history, spec.now)
-    _write_state(folder, history, waiting, objects, unpaid, spec.now)
+    state = State(
+        people=history.people,
+        offers=history.offers,
+        tables=waiting,
+        objects={kind: frame.filter(pl.col("valid_from") > spec.now) for kind, frame in objects.items()},
+        entries=history.entries.filter(pl.col("created") > spec.now),
+        unpaid=unpaid,
+        payment_methods=history.objects["payment_method"].select("id"),
+        privacy_truth=history.privacy_truth.filter(pl.col("visible_from") > spec.now),
+    )
+    write_state(folder, state)
     content = {
         "format": output.WORLD_FORMAT,
         "spec": spec.to_json(),
@@ -104,16 +117,12 @@ def make_history(spec: WorldSpec, ids: dict[str, int]) -> History:
         people=people,
         offers=offers,
         tables=tables,
-        objects=objects | _chapter_objects(chapter),
+        objects=objects | chapter.objects,
         entries=chapter.entries,
         fraud_truth=fraud.truth,
         privacy_truth=privacy.truth,
         requests_per_weight=per_weight,
     )
-
-
-def _chapter_objects(chapter: Chapter) -> dict[str, pl.DataFrame]:
-    return chapter.objects
 
 
 def _demand(
@@ -175,7 +184,7 @@ def _shown_tables(
     for name in WORLD_TABLES:
         table = TABLES[name]
         if name not in tables:
-            shown[name] = table.finish(pl.DataFrame(schema={column: pl.Null for column in table.columns}))
+            shown[name] = table.finish(pl.DataFrame(schema=dict.fromkeys(table.columns, pl.Null)))
             continue
         past, waiting[name] = split_at(tables[name], now)
         rows = with_assigned_keys(table, show(table, past), ids.get(name, 0))
@@ -209,34 +218,16 @@ def _write_stripe(folder: Path, objects: dict[str, pl.DataFrame], now: int, ids:
     ids["event"] += news.events.height
     counts = {}
     for kind in OBJECT_TYPES:
-        lines = news.events if kind == "event" else ordered(kind, news.lines[kind])
-        output.write_lines(folder / "stripe" / f"{kind}.jsonl", lines["line"])
+        lines = news.events if kind == "event" else news.lines[kind]
+        write_new(folder / "stripe", folder / "state", kind, lines)
         counts[f"stripe.{kind}"] = lines.height
     return counts
 
 
 def _write_truth(folder: Path, history: History, now: int) -> None:
-    output.write_json_rows(folder / "truth" / "fraud.jsonl", history.fraud_truth)
+    output.append_json_rows(folder / "truth" / "fraud.jsonl", history.fraud_truth)
     visible = history.privacy_truth.filter(pl.col("visible_from") <= now)
-    output.write_json_rows(folder / "truth" / "privacy_requests.jsonl", visible)
-
-
-def _write_state(
-    folder: Path, history: History, waiting: dict[str, pl.DataFrame], objects: dict[str, pl.DataFrame], unpaid: pl.DataFrame, now: int
-) -> None:
-    state = folder / "state"
-    output.write_table(state, "people", history.people)
-    output.write_table(state, "offers", history.offers)
-    output.write_table(state, "unpaid", unpaid)
-    output.write_table(state, "privacy_truth", history.privacy_truth.filter(pl.col("visible_from") > now))
-    future_entries = history.entries.filter(pl.col("created") > now)
-    output.write_table(state, "entries", future_entries)
-    methods = history.objects["payment_method"].select("id")
-    output.write_table(state, "payment_methods", methods)
-    for name, frame in waiting.items():
-        output.write_table(state, f"table.{name}", frame)
-    for kind, frame in objects.items():
-        output.write_table(state, f"object.{kind}", frame.filter(pl.col("valid_from") > now))
+    output.append_json_rows(folder / "truth" / "privacy_requests.jsonl", visible)
 
 
 def _clear(folder: Path) -> None:

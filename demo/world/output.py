@@ -51,11 +51,12 @@ def write_gzip(file: Path, content: bytes) -> None:
     temporary.replace(file)
 
 
-def write_json_rows(file: Path, frame: pl.DataFrame) -> None:
-    """A small frame as JSON lines, keys in the order of its columns."""
+def append_json_rows(file: Path, frame: pl.DataFrame) -> None:
+    """A small frame at the end of a file of JSON lines, keys in the order of its columns; the file is made if need be."""
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in frame.iter_rows(named=True))
-    file.write_text(rows, encoding="utf-8")
+    with file.open("a", encoding="utf-8") as out:
+        out.write(rows)
 
 
 def write_world_file(world: Path, content: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from demo.world.randomness import frame_of
 from demo.world.bookings import as_drafts
 from demo.world.cast import PRIVACY_ROLES, members
 from demo.world.planted import Planted, Stage
+from demo.world.randomness import frame_of
 from demo.world.spec import DAY, HOUR
 
 

@@ -61,7 +61,7 @@ def _lines(kind: str, shown: pl.DataFrame, key: str) -> pl.DataFrame:
 
 
 def _events(told: list[pl.DataFrame], first_event: int) -> pl.DataFrame:
-    schema = {"created": pl.Int64, "id": pl.String, "line": pl.String}
+    schema = {"key": pl.String, "created": pl.Int64, "id": pl.String, "line": pl.String}
     if not told:
         return pl.DataFrame(schema=schema)
     frame = pl.concat(told).sort("valid_from", "event", "id", maintain_order=True)
@@ -80,7 +80,7 @@ def _events(told: list[pl.DataFrame], first_event: int) -> pl.DataFrame:
     belongs = pl.col("event").is_in(_EVENTS_OF_CONNECTED) & pl.col("_account").is_not_null()
     account = pl.when(belongs).then(pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')])).otherwise(pl.lit("{"))
     return frame.select(
-        pl.col("valid_from").alias("created"), pl.col("event_id").alias("id"), pl.concat_str([account, rendered(template).str.slice(1)]).alias("line")
+        pl.col("event_id").alias("key"), pl.col("valid_from").alias("created"), pl.col("event_id").alias("id"), pl.concat_str([account, rendered(template).str.slice(1)]).alias("line")
     )
 
 
