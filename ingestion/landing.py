@@ -119,6 +119,11 @@ class Landing:
         """The batches that this taker has not taken, in order."""
         return [Batch(**row, path=self._folder / name) for row, name in self._register.pending(taker)]
 
+    def reserve_batch_id(self) -> int:
+        """A number for a change that comes from no batch, in the order of batches: greater than every one before."""
+        with self._register.transaction():
+            return self._register.reserve_batch_id()
+
     def mark_taken(self, taker: str, batch_ids: Sequence[int]) -> None:
         """Note that a taker has these batches safely; again is harmless."""
         with self._register.transaction():

@@ -6,6 +6,7 @@ counts and cursors only.
 
 import json
 import sqlite3
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,12 @@ class Register:
         )
         assert added.lastrowid is not None
         return added.lastrowid
+
+    def reserve_batch_id(self) -> int:
+        """A number that no batch has or will have, greater than every number given before."""
+        batch_id = self.add_batch("reserved", "reserved", "rows", 0, f"reserved-{uuid.uuid4()}")
+        self._connection.execute("delete from batch where batch_id = ?", (batch_id,))
+        return batch_id
 
     def batch_names(self) -> set[str]:
         return {name for (name,) in self._connection.execute("select file_name from batch")}

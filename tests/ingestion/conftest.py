@@ -1,14 +1,17 @@
-"""A workspace of its own for every test."""
+"""A workspace of its own for every test, and a real PostgreSQL with the app's schema."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from demo.postgres import DemoPostgres, running_postgres
 from storage import Home, KeyRing, Workspace
 from storage.keyring import names_for
 
+SCHEMA = Path(__file__).parents[2] / "demo" / "app_db.sql"
 NOW = datetime(2026, 11, 15, 6, 0, tzinfo=UTC)
 
 
@@ -27,3 +30,22 @@ def workspace(tmp_path: Path) -> Workspace:
 def workspace_at(tmp_path: Path) -> Callable[[datetime], Workspace]:
     """The same LEII_HOME as `workspace`, at another time."""
     return lambda now: make_workspace(tmp_path / "home", now)
+
+
+@pytest.fixture(scope="session")
+def app_db_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoPostgres]:
+    """One real PostgreSQL for all tests of a process."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def app_db(app_db_server: DemoPostgres) -> DemoPostgres:
+    """The server with schema `app` as the app team made it, empty."""
+    with psycopg.connect(app_db_server.admin_dsn) as connection:
+        connection.execute("drop schema app cascade")
+        connection.execute(SCHEMA.read_bytes())
+        for role in ("leii_reader", "leii_pipeline"):
+            connection.execute(f"grant usage on schema app to {role}")
+            connection.execute(f"grant select on all tables in schema app to {role}")
+    return app_db_server

@@ -1,0 +1,180 @@
+"""Reading the app's PostgreSQL through ADBC, as Arrow: one snapshot for a whole pass, or one query on its own.
+
+No error from here repeats what the server or a driver said about a value or a connection string: those may hold a
+person's data or a password.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import adbc_driver_postgresql.dbapi as postgresql
+import duckdb
+import pyarrow as pa
+from adbc_driver_manager import dbapi
+from adbc_driver_postgresql import StatementOptions
+
+from storage import LeiiError
+
+Result = TypeVar("Result")
+
+# Small enough that a wide table streams in flat memory; larger ones were not faster.
+BATCH_BYTES = 4 << 20
+BEGIN = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL TimeZone = 'UTC'",
+    # A row that a policy of PostgreSQL's hides would look deleted: with this, the server refuses instead of hiding it.
+    "SET LOCAL row_security = off",
+    "SET LOCAL jit = off",
+)
+REASONS = {
+    "28P01": "the password is wrong",
+    "28000": "the role may not log in from here",
+    "3D000": "there is no such database",
+    "3F000": "there is no such schema",
+    "42501": "the role has no right to read it (GRANT SELECT, and BYPASSRLS where row security hides rows)",
+    "42703": "a column is not there any more",
+    "42P01": "the table is not there any more",
+    "55P03": "it is locked",
+    "57014": "the server cancelled the query (statement_timeout?)",
+    "40001": "the server cancelled the query (conflict with recovery?)",
+    "22P02": "the server could not convert a value",
+    "53300": "the server has no free connection",
+}
+
+
+class Snapshot:
+    """One REPEATABLE READ READ ONLY transaction: all that is read through it was true at the same moment."""
+
+    def __init__(self, connection: dbapi.Connection) -> None:
+        self._connection = connection
+
+    def row(self, query: str) -> dict[str, Any]:
+        """The one row of a query, by column name."""
+        rows = self.table(query).to_pylist()
+        if len(rows) != 1:
+            raise ValueError(f"expected one row, not {len(rows)}")
+        row: dict[str, Any] = rows[0]
+        return row
+
+    def table(self, query: str) -> pa.Table:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetch_arrow_table()
+
+    @contextmanager
+    def stream(self, query: str) -> Iterator[pa.RecordBatchReader]:
+        """The result batch by batch; nothing else can be read through this snapshot until the block ends."""
+        with self._connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)})
+            cursor.execute(query)
+            reader = cursor.fetch_record_batch()
+            try:
+                yield reader
+            finally:
+                reader.close()
+
+    def attempt(self, work: Callable[[], Result]) -> Result:
+        """Run some reading; if it fails, the snapshot goes on as if it had not been tried."""
+        self.command("SAVEPOINT attempt")
+        try:
+            result = work()
+        except Exception:
+            self.command("ROLLBACK TO SAVEPOINT attempt")
+            raise
+        self.command("RELEASE SAVEPOINT attempt")
+        return result
+
+    def command(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+@contextmanager
+def open_snapshot(dsn: str) -> Iterator[Snapshot]:
+    """One moment of the database. Raises LeiiError when it cannot be reached."""
+    with _connected(dsn) as connection:
+        snapshot = Snapshot(connection)
+        for statement in BEGIN:
+            snapshot.command(statement)
+        yield snapshot
+
+
+def read_arrow(dsn: str, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    """The result of one query, as an Arrow table of plain types: uuid and JSON as text, numeric as DECIMAL.
+
+    Parameters stand in the query as $1, $2, …; a uuid is given as text and cast there (`$1::uuid`), a list with
+    `= any($1::uuid[])`. Raises LeiiError, without what the server said about values.
+    """
+    with _connected(dsn) as connection, connection.cursor() as cursor:
+        try:
+            cursor.execute(query, list(parameters) or None)
+            table = cursor.fetch_arrow_table()
+        except (dbapi.Error, pa.ArrowException, OSError) as error:
+            raise LeiiError(f"the app database refused a query: {reason(error)}") from None
+    return _plain(table)
+
+
+def reason(error: BaseException) -> str:
+    """Why PostgreSQL failed, in words that hold nothing of what was read."""
+    state = getattr(error, "sqlstate", None)
+    if state in REASONS:
+        return REASONS[state]
+    return f"PostgreSQL's error {state}" if state else f"the connection or the query broke off ({type(error).__name__})"
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[dbapi.Connection]:
+    try:
+        connection = postgresql.connect(dsn, autocommit=True)
+    except dbapi.Error as error:
+        raise LeiiError(
+            f"cannot connect to the app database: {_connect_reason(error)}; check LEII_APP_DB_DSN"
+        ) from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect_reason(error: dbapi.Error) -> str:
+    if error.sqlstate in REASONS:
+        return REASONS[error.sqlstate]
+    # libpq names host and port here, and repeats parts of the string (the password, even) elsewhere.
+    found = re.search(r"connection to server (at|on) [^\n]*? failed: [^\n]*", str(error))
+    return found.group(0) if found else "its connection string cannot be read"
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    casts = {field.name: cast for field in table.schema if (cast := _cast_of(field)) is not None}
+    if not casts:
+        return table
+    names = [field.name.replace('"', '""') for field in table.schema]
+    selected = ", ".join(
+        f'"{quoted}"::{casts[field.name]} AS "{quoted}"' if field.name in casts else f'"{quoted}"'
+        for quoted, field in zip(names, table.schema, strict=True)
+    )
+    with duckdb.connect(config={"enable_external_access": "false"}) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.register("result", table)
+        return con.sql(f"SELECT {selected} FROM result").to_arrow_table()
+
+
+def _cast_of(field: pa.Field) -> str | None:
+    type_name = (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+    if type_name in ("uuid", "json", "jsonb"):
+        return "VARCHAR"
+    if type_name == "numeric":
+        return numeric_type(int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1")))
+    return None
+
+
+def numeric_type(typmod: int) -> str:
+    """DuckDB's type for a numeric of PostgreSQL's: as declared, or with nine decimals where nothing was declared."""
+    if typmod < 4:
+        return "DECIMAL(38, 9)"
+    precision, scale = (typmod - 4) >> 16, (typmod - 4) & 0x7FF
+    if scale >= 0x400:  # PostgreSQL 15 has negative scales: rounded left of the point
+        precision, scale = precision + 0x800 - scale, 0
+    return f"DECIMAL({min(max(precision, scale), 38)}, {min(scale, 38)})"
