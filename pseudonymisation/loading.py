@@ -153,13 +153,17 @@ def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation
     if subjects_of(table, purpose):
         con.execute(subject_map_sql(table, purpose, relation))
     newest = "" if table.source == "app_db" else "QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY 1) = 1"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {treated_rows_sql(table, purpose, relation, batch_id)} {newest}")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE staged AS {treated_rows_sql(table, purpose, relation, batch_id)} {newest}"
+    )
     target = f"purpose.src.{table.stored_name}"
     deleted = _count(con, f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM staged)")
     if table.source == "stripe":
         deleted += _count(con, _delete_deleted_sql(table, relation, target))
     loaded = _count(con, f"INSERT INTO {target} SELECT * EXCLUDE (_refusal) FROM staged WHERE _refusal IS NULL")
-    refusals = dict(con.execute("SELECT _refusal, count(*) FROM staged WHERE _refusal IS NOT NULL GROUP BY 1").fetchall())
+    refusals = dict(
+        con.execute("SELECT _refusal, count(*) FROM staged WHERE _refusal IS NOT NULL GROUP BY 1").fetchall()
+    )
     con.execute("DROP TABLE staged")
     return TableLoad(
         loaded=loaded,
@@ -186,5 +190,3 @@ def _delete_absent(con: duckdb.DuckDBPyConnection, table: Table, relation: str) 
 def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
     row = con.execute(sql).fetchone()
     return int(row[0]) if row else 0
-
-

@@ -30,7 +30,9 @@ def outputs_of(table: Table, column: Column, treatment: Treatment) -> list[Outpu
 
 def stored_columns(table: Table, purpose: str) -> list[tuple[str, str]]:
     """Name and DuckDB type of every column of the purpose's table, in order."""
-    outputs = [output for column, treatment in table.outputs(purpose) for output in outputs_of(table, column, treatment)]
+    outputs = [
+        output for column, treatment in table.outputs(purpose) for output in outputs_of(table, column, treatment)
+    ]
     return [(output.name, output.type) for output in outputs] + list(BOOKKEEPING)
 
 

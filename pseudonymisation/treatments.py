@@ -100,7 +100,10 @@ def coarsen_network(column: Column, treatment: Treatment, raw: str) -> list[Outp
 
 def flag(column: Column, treatment: Treatment, raw: str) -> list[Output]:
     """A yes or no: `present`, or `of_age_at_sign_up` (18 years before the account was made; R22)."""
-    tests = {"present": f"{raw} IS NOT NULL", "of_age_at_sign_up": f"{raw} <= CAST(created_at AS DATE) - INTERVAL 18 YEAR"}
+    tests = {
+        "present": f"{raw} IS NOT NULL",
+        "of_age_at_sign_up": f"{raw} <= CAST(created_at AS DATE) - INTERVAL 18 YEAR",
+    }
     if treatment.parameter not in tests:
         raise LeiiError(f"{column.path}: flag takes one of {', '.join(tests)}")
     return [Output(name=treatment.output, type="BOOLEAN", sql=tests[str(treatment.parameter)])]

@@ -6,7 +6,7 @@ alias whose person has been erased: it lets nothing about that alias in again.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,11 +24,19 @@ CREATE TABLE IF NOT EXISTS vault.alias (alias_hash UUID NOT NULL, kind VARCHAR N
 CREATE TABLE IF NOT EXISTS vault.cookie_link (cookie_hash UUID NOT NULL, account_hash UUID NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.tombstone (alias_hash UUID NOT NULL, certificate_id VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.vanished (alias_hash UUID NOT NULL, noticed_at TIMESTAMPTZ NOT NULL);
-CREATE TABLE IF NOT EXISTS vault.registered_batch (batch_id BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.request (
-    request_key VARCHAR PRIMARY KEY, privacy_request_id BIGINT, kind VARCHAR NOT NULL, alias_hash UUID,
-    state VARCHAR NOT NULL, code VARCHAR NOT NULL, eligible_at TIMESTAMPTZ, certificate_id VARCHAR,
-    requested_at TIMESTAMPTZ NOT NULL, updated_at TIMESTAMPTZ NOT NULL
+    request_key VARCHAR NOT NULL, privacy_request_id BIGINT, alias_hash UUID, case_id UUID,
+    decision VARCHAR NOT NULL, eligible_at TIMESTAMPTZ, requested_at TIMESTAMPTZ NOT NULL, decided_at TIMESTAMPTZ NOT NULL
+);
+CREATE TABLE IF NOT EXISTS vault.erasure (
+    case_id UUID NOT NULL, state VARCHAR NOT NULL, certificate_id VARCHAR, blocked_by VARCHAR,
+    held_until DATE, started_at TIMESTAMPTZ NOT NULL, updated_at TIMESTAMPTZ NOT NULL
+);
+CREATE TABLE IF NOT EXISTS vault.erasing_alias (case_id UUID NOT NULL, alias_hash UUID NOT NULL, subject_id UUID);
+CREATE TABLE IF NOT EXISTS vault.erasing_pseudonym (case_id UUID NOT NULL, purpose VARCHAR NOT NULL, pseudonym VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.erasure_effect (
+    case_id UUID NOT NULL, purpose VARCHAR NOT NULL, table_name VARCHAR NOT NULL,
+    rows_deleted BIGINT NOT NULL, rows_detached BIGINT NOT NULL, rows_held BIGINT NOT NULL
 );
 """
 
@@ -75,7 +83,11 @@ def registrations(table: Table) -> list[Registration]:
 
 
 def _owns(table: Table, kind: str) -> bool:
-    owner = {"account": ("app_db", "account"), "stripe_customer": ("stripe", "customer"), "stripe_account": ("stripe", "account")}
+    owner = {
+        "account": ("app_db", "account"),
+        "stripe_customer": ("stripe", "customer"),
+        "stripe_account": ("stripe", "account"),
+    }
     return owner.get(kind) == (table.source, table.name)
 
 
@@ -191,8 +203,3 @@ def notice_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace, relati
         """,
         [workspace.now],
     )
-
-
-def subject_kinds_in(tables: Sequence[Table]) -> set[str]:
-    """The kinds of people's identifiers that occur in these tables."""
-    return {c.identifier for t in tables for c in t.columns.values() if c.identifier in SUBJECT_KINDS and c.identifier}

@@ -120,6 +120,8 @@ def _check_purpose_of_table(policy: Policy, table: Table, purpose: str) -> Itera
     for name, times in Counter(names).items():
         if times > 1:
             yield f"{where}: {times} columns would be called {name!r}"
+    if table.held_when.get(purpose, names[0]) not in names:
+        yield f"{where}: held_when names {table.held_when[purpose]!r}, which is not one of its output columns"
     for value in table.only:
         if value not in policy.purposes:
             yield f"{table.source}.yml: {table.name}: `only` names {value!r}, which is no purpose"

@@ -56,7 +56,10 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table of a source. `subjects` maps a column that names a person to what that person's erasure does."""
+    """One table of a source. `subjects` maps a column that names a person to what that person's erasure does.
+
+    `held_when` names, by purpose, the output column that must be set (and not false) for the law to hold a row.
+    """
 
     source: str
     name: str
@@ -66,6 +69,7 @@ class Table:
     event_at: str | None
     subjects: Mapping[str, OnErasure]
     only: Mapping[str, tuple[str, ...]]
+    held_when: Mapping[str, str]
     columns: Mapping[str, Column]
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from fideslang import DEFAULT_TAXONOMY
+from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pseudonymisation.policy.model import Column, HeldByLaw, OnErasure, Policy, Purpose, Table, Treatment
@@ -70,6 +70,7 @@ class _Table(_Strict):
     event_at: str | None
     subjects: dict[str, OnErasure]
     only: dict[str, list[str]] = Field(default_factory=dict)
+    held_when: dict[str, str] = Field(default_factory=dict)
     columns: dict[str, dict[str, Any]]
 
 
@@ -96,7 +97,7 @@ def read_policy(folder: Path) -> Policy:
     if problems or purposes is None:
         raise PolicyError(problems)
     known = {name: _purpose(name, raw) for name, raw in purposes.purposes.items()}
-    tables = {
+    tables: dict[tuple[str, str], Table] = {
         (source.source, name): _table(source.source, name, raw, problems)
         for source in sources
         if source is not None
@@ -158,6 +159,7 @@ def _table(source: str, name: str, raw: _Table, problems: list[str]) -> Table:
         event_at=raw.event_at,
         subjects=raw.subjects,
         only={purpose: tuple(values) for purpose, values in raw.only.items()},
+        held_when=raw.held_when,
         columns={path: _column(f"{where}.{path}", path, spec, problems) for path, spec in raw.columns.items()},
     )
 
@@ -193,7 +195,9 @@ def _treatment(where: str, value: Any, default_output: str, problems: list[str])
         problems.append(f"{where}: write one treatment, as `pseudonym` or as `{{coarsen_time: day, as: name}}`")
         return None
     name, parameter = next(iter(words.items()))
-    return Treatment(name=name, parameter=None if parameter is True else parameter, output=value.get("as", default_output))
+    return Treatment(
+        name=name, parameter=None if parameter is True else parameter, output=value.get("as", default_output)
+    )
 
 
 def _default_output(path: str) -> str:

@@ -1,7 +1,6 @@
 """A little market by hand, landed as ingestion lands it."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,9 @@ class Market:
     def land(self, table: str, *rows: dict[str, Any], kind: str = "rows") -> None:
         columns = self.policy.table("app_db", table).columns
         names = list(columns) if kind == "rows" else list(self.policy.table("app_db", table).key)
-        arrow = pa.table({name: pa.array([row.get(name) for row in rows], ARROW_TYPES[columns[name].type]) for name in names})
+        arrow = pa.table(
+            {name: pa.array([row.get(name) for row in rows], ARROW_TYPES[columns[name].type]) for name in names}
+        )
         self._write("app_db", table, kind, arrow)
 
     def land_stripe(self, table: str, *objects: dict[str, Any], account: str | None = None) -> None:
@@ -63,7 +64,9 @@ class Market:
         arrow = pa.table(
             {
                 "message_id": pa.array([e["messageId"] for e in events], pa.string()),
-                "received_at": pa.array([datetime.fromisoformat(e["receivedAt"]) for e in events], pa.timestamp("us", tz="UTC")),
+                "received_at": pa.array(
+                    [datetime.fromisoformat(e["receivedAt"]) for e in events], pa.timestamp("us", tz="UTC")
+                ),
                 "type": pa.array([e["type"] for e in events], pa.string()),
                 "event": pa.array([e.get("event") for e in events], pa.string()),
                 "user_id": pa.array([e.get("userId") for e in events], pa.string()),
@@ -89,7 +92,8 @@ class Market:
             self.workspace.connect() as con,
             attached(con, self.workspace.home.warehouse_file(purpose), "purpose", key, read_only=True),
         ):
-            return con.execute(sql).to_arrow_table().to_pylist()
+            found: list[dict[str, Any]] = con.execute(sql).to_arrow_table().to_pylist()
+            return found
 
     def vault(self, sql: str) -> list[tuple[Any, ...]]:
         with self.workspace.connect() as con:
@@ -120,8 +124,8 @@ def workspace(tmp_path: Path, policy: Policy) -> Workspace:
 
 
 @pytest.fixture
-def market(workspace: Workspace, policy: Policy) -> Iterator[Market]:
-    yield Market(workspace, policy)
+def market(workspace: Workspace, policy: Policy) -> Market:
+    return Market(workspace, policy)
 
 
 def account(number: int, **columns: Any) -> dict[str, Any]:

@@ -54,7 +54,9 @@ def test_an_identifier_that_nobody_has_is_refused_and_counted(market: Market) ->
 
 def test_a_stripe_customer_is_the_account_that_it_belongs_to(market: Market) -> None:
     market.land("account", account(1, stripe_customer_id="cus_1"), account(2, is_provider=True))
-    market.land("provider_profile", {"account_id": account_id(2), "display_name": "Vask AS", "stripe_account_id": "acct_2"})
+    market.land(
+        "provider_profile", {"account_id": account_id(2), "display_name": "Vask AS", "stripe_account_id": "acct_2"}
+    )
     charge = {
         "id": "ch_1", "object": "charge", "created": 1780000000, "customer": "cus_1", "amount": 123400, "status": "succeeded",
         "transfer_data": {"destination": "acct_2"}, "metadata": {"booking_id": "7", "account_id": account_id(1)},
@@ -68,7 +70,7 @@ def test_a_stripe_customer_is_the_account_that_it_belongs_to(market: Market) -> 
     charges = market.rows("fraud", "stripe__charge")
     assert {charges[0]["customer_id"], charges[0]["provider_id"]} == accounts
     assert charges[0]["booking_id"] == market.rows("fraud", "app_db__booking")[0]["booking_id"]
-    assert charges[0]["amount"] == 124000 and charges[0]["is_paid"] is True
+    assert (charges[0]["amount"], charges[0]["is_paid"]) == (124000, True)
     assert market.rows("accounting", "stripe__charge")[0]["billing_name"] == "Navn Navnesen 1"
 
 
@@ -100,9 +102,13 @@ def test_a_deleted_stripe_customer_leaves_the_purposes(market: Market) -> None:
     assert market.rows("fraud", "stripe__customer") == []
 
 
-def test_no_raw_identifier_stays_in_a_purpose_that_the_policy_does_not_give_it_to(market: Market, policy: Policy) -> None:
+def test_no_raw_identifier_stays_in_a_purpose_that_the_policy_does_not_give_it_to(
+    market: Market, policy: Policy
+) -> None:
     market.land("account", account(1), account(2, is_provider=True))
-    market.land("provider_profile", {"account_id": account_id(2), "display_name": "Vask AS", "bank_account": "12345678903"})
+    market.land(
+        "provider_profile", {"account_id": account_id(2), "display_name": "Vask AS", "bank_account": "12345678903"}
+    )
     market.land("booking", booking(7, 1, 2))
     market.load()
     planted = ["Navn Navnesen", "example.no", "400 00", account_id(1), "12345678903"]

@@ -1,0 +1,108 @@
+"""Sweep one purpose's source tables: what is about erased people alone goes, what others need is detached from them,
+and what the law holds is first moved to the held zone. One transaction a purpose; running it twice changes nothing.
+"""
+
+import duckdb
+
+from pseudonymisation.erasure.held import hold_rows
+from pseudonymisation.erasure.predicate import erased_in
+from pseudonymisation.loading_sql import rule_of, stored_columns
+from pseudonymisation.policy.model import Policy, Table
+from pseudonymisation.row_rules import RowRule, cleared_by, row_goes, row_is_touched
+
+_EFFECT_COLUMNS = "case_id UUID, table_name VARCHAR, rows_deleted BIGINT, rows_detached BIGINT, rows_held BIGINT"
+
+
+def resolve_pseudonyms(con: duckdb.DuckDBPyConnection, purpose: str) -> None:
+    """Write the pseudonyms that this purpose knows the erased people by into the vault, until their certificate.
+
+    The session has the vault attached for writing and is prepared for the purpose.
+    """
+    con.execute(
+        """
+        INSERT INTO vault.erasing_pseudonym
+        WITH person AS (
+            SELECT DISTINCT erasing.case_id, CAST(purpose_hmac(subject.secret) AS VARCHAR) AS pseudonym
+            FROM vault.erasing_alias AS erasing JOIN vault.subject AS subject USING (subject_id)
+        ),
+        named AS (
+            SELECT case_id, pseudonym FROM person
+            UNION ALL SELECT case_id, 'flag_' || md5(pseudonym || ':flag') FROM person
+        )
+        SELECT case_id, ?, pseudonym FROM named
+        WHERE NOT EXISTS (FROM vault.erasing_pseudonym AS known
+            WHERE known.case_id = named.case_id AND known.purpose = ? AND known.pseudonym = named.pseudonym)
+        """,
+        [purpose, purpose],
+    )
+
+
+def count_effects(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) -> None:
+    """Make temp table `effect`: what the sweep of this purpose will do to the people in temp table `erased`.
+
+    `purpose` and `held` are attached for writing. Rows that the law holds are copied to the held zone here, before
+    anything is deleted.
+    """
+    con.execute(f"CREATE OR REPLACE TEMP TABLE effect ({_EFFECT_COLUMNS})")
+    tables = _tables(policy, purpose)
+    if policy.purposes[purpose].held_by_law is not None:
+        hold_rows(con, policy, purpose, tables)
+        con.execute(
+            "INSERT INTO effect SELECT case_id, table_name, 0, 0, count(DISTINCT row_key) FROM hold GROUP BY ALL"
+        )
+    for table in tables:
+        _find_touched(con, table, purpose)
+        _count_effect(con, table, rule_of(table, purpose))
+
+
+def sweep_purpose(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, batch_id: int) -> None:
+    """Apply every table's rule for the people in temp table `erased`, in one transaction.
+
+    Changed rows get `batch_id`, so that incremental models see them.
+    """
+    con.execute("BEGIN")
+    for table in _tables(policy, purpose):
+        _sweep_table(con, table, purpose, batch_id)
+    con.execute("COMMIT")
+
+
+def _tables(policy: Policy, purpose: str) -> list[Table]:
+    return [table for table in policy.tables_of(purpose) if table.subject_outputs(purpose)]
+
+
+def _find_touched(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) -> None:
+    rule = rule_of(table, purpose)
+    goes, touched = row_goes(rule, erased_in), row_is_touched(rule, erased_in)
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE touched AS SELECT *, {goes} AS _goes "
+        f"FROM purpose.src.{table.stored_name} WHERE {touched}"
+    )
+
+
+def _sweep_table(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id: int) -> None:
+    rule = rule_of(table, purpose)
+    target = f"purpose.src.{table.stored_name}"
+    _find_touched(con, table, purpose)
+    con.execute(f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM touched WHERE _goes)")
+    changes = [
+        f'"{name}" = CASE WHEN {" OR ".join(erased_in(subject) for subject in clearing)} THEN NULL ELSE "{name}" END'
+        for name, _ in stored_columns(table, purpose)
+        if (clearing := cleared_by(rule, name))
+    ]
+    con.execute(
+        f"UPDATE {target} SET {', '.join(changes)}, _batch_id = {batch_id} "
+        "WHERE _row_key IN (SELECT _row_key FROM touched WHERE NOT _goes)"
+    )
+
+
+def _count_effect(con: duckdb.DuckDBPyConnection, table: Table, rule: RowRule) -> None:
+    named = " UNION ".join(
+        f"SELECT erased.case_id, touched._row_key, touched._goes FROM touched "
+        f"JOIN erased ON erased.pseudonym = CAST(touched.{subject} AS VARCHAR)"
+        for subject in rule.subjects
+    )
+    con.execute(f"""
+        INSERT INTO effect
+        SELECT case_id, '{table.stored_name}', count(*) FILTER (WHERE _goes), count(*) FILTER (WHERE NOT _goes), 0
+        FROM ({named}) GROUP BY case_id
+    """)

@@ -1,0 +1,78 @@
+"""Is anybody left? Every column of every table that can hold a pseudonym is asked, in the warehouse and in the copies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pseudonymisation.erasure.predicate import erased_in
+from storage import Workspace, attached
+
+_NAMING_TYPES = ("UUID", "VARCHAR", "BLOB", "JSON")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """What was looked at in one file: `survivors` names tables and columns that still name somebody, never whom."""
+
+    layer: str
+    purpose: str
+    tables: int
+    columns: int
+    survivors: tuple[str, ...]
+
+
+def scan_file(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, layer: str, purpose: str) -> Scan:
+    """Ask every column of a file for the people in temp table `erased`. Texts are searched inside too."""
+    with attached(con, path, "scanned", key, read_only=True):
+        columns = con.execute(
+            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = 'scanned' AND NOT internal ORDER BY 1, 2, 3"
+        ).fetchall()
+        views = {(row[0], row[1]) for row in con.execute(_VIEWS).fetchall()}
+        stored = [column for column in columns if (column[0], column[1]) not in views]
+        survivors = [
+            f"{schema}.{table}.{column}"
+            for schema, table, column, type_ in stored
+            if _can_name(type_) and _names_somebody(con, f'scanned."{schema}"."{table}"', f'"{column}"', type_)
+        ]
+    tables = {(column[0], column[1]) for column in stored}
+    return Scan(layer=layer, purpose=purpose, tables=len(tables), columns=len(stored), survivors=tuple(survivors))
+
+
+def scan_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str) -> list[Scan]:
+    """The purpose's warehouse and every version of its published copy, for the people in temp table `erased`."""
+    warehouse = workspace.home.warehouse_file(purpose)
+    scans = []
+    if warehouse.exists():
+        scans.append(
+            scan_file(con, warehouse, workspace.keyring.purpose_key(purpose, "warehouse"), "warehouse", purpose)
+        )
+    key = workspace.keyring.purpose_key(purpose, "published")
+    copies = _versions(workspace.home.published_folder(purpose))
+    return scans + [scan_file(con, copy, key, "published", purpose) for copy in copies]
+
+
+def survivors(scans: Sequence[Scan]) -> list[str]:
+    """Where somebody is left, as `layer/purpose: schema.table.column`."""
+    return [f"{scan.layer}/{scan.purpose}: {place}" for scan in scans for place in scan.survivors]
+
+
+_VIEWS = "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'scanned' AND NOT internal"
+
+
+def _versions(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.duckdb") if not path.is_symlink()) if folder.exists() else []
+
+
+def _can_name(type_: str) -> bool:
+    return any(name in type_ for name in _NAMING_TYPES)
+
+
+def _names_somebody(con: duckdb.DuckDBPyConnection, table: str, column: str, type_: str) -> bool:
+    where = erased_in(column)
+    if type_ != "UUID":
+        where = f"EXISTS (FROM erased WHERE contains(CAST({column} AS VARCHAR), erased.pseudonym))"
+    row = con.execute(f"SELECT EXISTS (FROM {table} WHERE {where})").fetchone()
+    return bool(row and row[0])
