@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.stripe_errors import missing, no_access
+from demo.stripe_errors import invalid, missing, no_access
 from demo.stripe_lines import hash_text
 from demo.stripe_parameters import PAGE_DEFAULT, ListQuery, Path
-from demo.stripe_resources import ACCOUNT_PARTS, ENDPOINTS, REFERENCE_FILTERS, SHAPES, Endpoint, column_of
+from demo.stripe_resources import (
+    ACCOUNT_PARTS,
+    ENDPOINTS,
+    PAYOUT_KEY,
+    REFERENCE_FILTERS,
+    SHAPES,
+    Endpoint,
+    column_of,
+)
 from demo.stripe_store import PLATFORM, World, find_object, find_row, owner_of, owner_slice, raw_objects
 
 EVENTS_REACH_BACK = timedelta(days=30)
@@ -137,6 +145,11 @@ def _check_references(asker: Asker, endpoint: Endpoint, query: ListQuery) -> Non
     for name in REFERENCE_FILTERS & query.equals.keys():
         if _visible_row(asker, name, query.equals[name]) is None:
             raise missing(_LABELS[name], query.equals[name], param=name, status=400)
+    index = asker.world.types.get("balance_transaction")
+    if "payout" in query.equals and index is not None and not (index.rows[f"={PAYOUT_KEY}"] > 0).any():
+        raise invalid(
+            f"No balance transaction in the double's folder says by `{PAYOUT_KEY}` what paid it out.", "payout"
+        )
 
 
 def _page(asker: Asker, endpoint: Endpoint, parent_id: str | None, query: ListQuery) -> list[tuple[str, int]]:
