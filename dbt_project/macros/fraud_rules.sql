@@ -68,7 +68,7 @@
 {% macro fraud_settings() -%}
     {{ return({
         "flag_from_score": 0.5,
-        "block_from_score": 0.9,
+        "block_from_score": 0.8,
         "flag_days": 90,
         "degree_cap": 10,
         "clustering_kinds": ["phone", "email", "national_id", "bank_account", "bank_fingerprint", "card", "device"],

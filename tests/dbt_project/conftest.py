@@ -75,7 +75,7 @@ class PurposeProject:
     def insert(self, table: str, *rows: Mapping[str, Any], batch: int = 1) -> None:
         """Add rows to `src.<table>`; a column left out is null, `_row_key` is random, `_batch_id` is `batch`.
 
-        Any value that DuckDB can cast from its text will do: "2026-03-02 10:00+00" for a TIMESTAMPTZ.
+        Any value that DuckDB can cast from its text will do: "2026-03-02 10:00:00+00" for a TIMESTAMPTZ.
         """
         with (
             self.workspace.connect() as con,

@@ -3,12 +3,16 @@ with contributions as (
     where month_start < {{ month_start(today()) }}
 ),
 
+months as (
+    select * from {{ ref('agg_market_month') }}
+    where month_start < {{ month_start(today()) }}
+),
+
 cells as (
     select
         *,
-        {{ market_trends_is_small('agg_market_month') }} as is_small
-    from {{ ref('agg_market_month') }}
-    where month_start < {{ month_start(today()) }}
+        {{ market_trends_is_small('months') }} as is_small
+    from months
 ),
 
 totals as (
