@@ -17,19 +17,8 @@
     )
 {%- endmacro %}
 
-{# The request was there and is not any more, or the booking names a person or a request less: an erasure is no batch. #}
+{# The request was there and is not any more. #}
 {% macro matching_booking_input_is_gone() -%}
-    (
-        requested_at is not null
-        and request_id not in (select request_id from {{ ref('stg_matching__service_request') }})
-    )
-    or booking_id in (
-        select built.booking_id
-        from {{ this }} as built
-        inner join {{ ref('stg_matching__booking') }} as booking on built.booking_id = booking.booking_id
-        where
-            built.customer_id is distinct from booking.customer_id
-            or built.provider_id is distinct from booking.provider_id
-            or built.request_id is distinct from booking.request_id
-    )
+    requested_at is not null
+    and request_id not in (select request_id from {{ ref('stg_matching__service_request') }})
 {%- endmacro %}

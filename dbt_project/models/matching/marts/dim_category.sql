@@ -1,5 +1,3 @@
-{{ config(alias='dim_category') }}
-
 with categories as (
     select * from {{ ref('stg_matching__service_category') }}
 ),

@@ -1,5 +1,3 @@
-{{ config(alias='dim_category') }}
-
 with categories as (
     select * from {{ ref('stg_market_trends__service_category') }}
 ),
