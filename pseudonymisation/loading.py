@@ -100,39 +100,44 @@ def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose
     with workspace.connect() as con:
         prepare_session(con, workspace, purpose)
         with open_vault(con, workspace, read_only=True), open_purpose(con, workspace, purpose):
-            for table in policy.tables_of(purpose):
-                create_or_check(con, table, purpose)
+            create_tables(con, policy, purpose)
             taken = {row[0] for row in con.execute("SELECT batch_id FROM purpose.src._taken_batch").fetchall()}
             for batch in batches:
                 table_ = policy.tables.get((batch.source, batch.table))
                 if table_ is None or purpose not in table_.purposes or batch.batch_id in taken:
                     continue
-                result = _take(con, landing, policy, table_, purpose, batch)
+                result = take_batch(con, landing, policy, table_, purpose, batch)
                 done[table_.stored_name] = done[table_.stored_name].plus(result)
             con.execute("DELETE FROM purpose.src._taken_batch")
     landing.mark_taken(purpose, [batch.batch_id for batch in batches])
     return PurposeLoad(purpose=purpose, batches=len(batches), tables=dict(done))
 
 
-def create_or_check(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) -> None:
-    """Make the table, or refuse one whose columns are not the policy's any more."""
-    con.execute(create_table_sql(table, purpose))
-    there = con.execute(
-        "SELECT column_name FROM duckdb_columns() WHERE database_name = 'purpose' AND schema_name = 'src' "
-        "AND table_name = ? ORDER BY column_index",
-        [table.stored_name],
+def create_tables(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) -> None:
+    """Make the purpose's tables, or refuse a file in which one has other columns than the policy gives."""
+    found = con.execute(
+        "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() "
+        "WHERE database_name = 'purpose' AND schema_name = 'src' GROUP BY table_name"
     ).fetchall()
-    wanted = [name for name, _ in stored_columns(table, purpose)]
-    if [row[0] for row in there] != wanted:
-        raise LeiiError(
-            f"{purpose}: src.{table.stored_name} has other columns than the policy gives; "
-            f"run `leii run --rebuild {purpose}` to build the purpose anew"
-        )
+    there: dict[str, list[str]] = dict(found)
+    for table in policy.tables_of(purpose):
+        wanted = [name for name, _ in stored_columns(table, purpose)]
+        if table.stored_name not in there:
+            con.execute(create_table_sql(table, purpose))
+        elif there[table.stored_name] != wanted:
+            raise LeiiError(
+                f"{purpose}: src.{table.stored_name} has other columns than the policy gives; "
+                f"run `leii run --rebuild {purpose}` to build the purpose anew"
+            )
 
 
-def _take(
+def take_batch(
     con: duckdb.DuckDBPyConnection, landing: Landing, policy: Policy, table: Table, purpose: str, batch: Batch
 ) -> TableLoad:
+    """Take one batch into the purpose's table, in one transaction that also says that it was taken.
+
+    The session is prepared for the purpose, with the vault and the purpose attached.
+    """
     con.execute("BEGIN")
     try:
         relation = landing.relation_sql(con, batch)

@@ -1,0 +1,102 @@
+"""App database to landing, against a bare ADBC read of the same table to Parquet and against dlt with connectorx.
+
+Aim: at least half the rows a second of the bare read, and more than dlt's fastest backend.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import dlt
+import psycopg
+import pyarrow.parquet as pq
+from adbc_driver_postgresql import dbapi
+from dlt.sources.sql_database import sql_table
+
+from benchmarks.measure import compare
+from demo.postgres import DemoPostgres, running_postgres
+from ingestion.app_db import pull_app_db
+from ingestion.landing import open_landing
+from pseudonymisation.policy.reading import load_policy
+from pseudonymisation.policy.source_tables import app_db_tables
+from storage import Home, Workspace, fixed_or_real_now
+from storage.keyring import create_keyring
+
+ROWS = 500_000
+
+_FILL = """
+insert into app.service_category values (1, 'cleaning', 'Renhold', 'Cleaning');
+insert into app.account (account_id, created_at, updated_at, full_name, email)
+select gen_random_uuid(), now(), now(), 'Navn ' || i, 'person' || i || '@example.no' from generate_series(1, 2000) as i;
+insert into app.booking
+select i, null, customer.account_id, provider.account_id, 1, now() - i * interval '1 minute', now(), 100 + i % 900, 10,
+    'completed', null, 'card', 'pi_' || i, now(), now(), now(), now() - i * interval '1 second'
+from generate_series(1, {rows}) as i
+join (select account_id, row_number() over () as n from app.account) as customer on customer.n = 1 + i % 2000
+join (select account_id, row_number() over () as n from app.account) as provider on provider.n = 1 + (i + 7) % 2000;
+analyze;
+"""
+
+
+def main() -> None:
+    """Print the three rates and the two ratios."""
+    folder = Path(tempfile.mkdtemp(prefix="leii-bench-"))
+    try:
+        with running_postgres(folder / "postgres") as server:
+            with psycopg.connect(server.admin_dsn) as connection:
+                connection.execute(_FILL.format(rows=ROWS))  # type: ignore[call-overload]
+            _compare(server, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _compare(server: DemoPostgres, folder: Path) -> None:
+    result = compare(
+        ROWS,
+        {
+            "leii, encrypted landing": lambda: _leii(server.pipeline_dsn, folder / "home"),
+            "bare ADBC to Parquet": lambda: _bare(server.pipeline_dsn, folder / "bare.parquet"),
+            "dlt sql_database, connectorx": lambda: _dlt(server.pipeline_dsn, folder / "dlt"),
+        },
+    )
+    print(f"app.booking, {ROWS:,} rows, 17 columns")
+    print("\n".join(result.lines()))
+    print(f"  against the bare read: {result.ratio('leii, encrypted landing', 'bare ADBC to Parquet'):.2f} (aim: at least 0.50)")
+    ratio = result.ratio("leii, encrypted landing", "dlt sql_database, connectorx")
+    print(f"  against dlt with connectorx: {ratio:.2f} (aim: above 1.00)")
+
+
+def _leii(dsn: str, root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    home = Home(root)
+    policy = load_policy()
+    ring = create_keyring(home.default_keyring_file, policy.purposes)
+    workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
+    tables = [table for table in app_db_tables(policy) if table.name == "booking"]
+    with open_landing(workspace) as landing:
+        pull_app_db(workspace, landing, dsn=dsn, tables=tables)
+
+
+def _bare(dsn: str, target: Path) -> None:
+    with dbapi.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.execute("select * from app.booking")
+        reader = cursor.fetch_record_batch()
+        with pq.ParquetWriter(target, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+
+
+def _dlt(dsn: str, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    pipeline = dlt.pipeline(
+        pipeline_name="bench",
+        pipelines_dir=str(folder / "state"),
+        destination=dlt.destinations.filesystem(bucket_url=(folder / "out").as_uri()),
+        dataset_name="app",
+    )
+    table = sql_table(credentials=dsn, schema="app", table="booking", backend="connectorx")
+    pipeline.run(table, loader_file_format="parquet")
+
+
+if __name__ == "__main__":
+    main()
