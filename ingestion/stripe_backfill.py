@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ingestion.stripe_client import StripeApi, StripeRefusal
+from ingestion.stripe_client import RefusalError, StripeApi
 from ingestion.stripe_cursors import Position, finished
 from ingestion.stripe_lists import Object, Rows, add_with_nested, list_type
 from ingestion.stripe_objects import BY_NAME, Owner, Reading
@@ -38,7 +38,7 @@ class Portion:
 
 
 def read_accounts(api: StripeApi) -> list[Account]:
-    """Every connected account, newest first. Raises StripeRefusal."""
+    """Every connected account, newest first. Raises RefusalError."""
     pages = list_type(api, BY_NAME["account"])
     return [Account(account_id=value["id"], created=value.get("created") or 0) for page in pages for value in page]
 
@@ -84,7 +84,7 @@ def of_account(
     try:
         pages = list_type(api, entry, account=account, parent=parent, parameters=parameters)
         return [value for page in pages for value in page]
-    except StripeRefusal as refusal:
+    except RefusalError as refusal:
         if refusal.is_gone:
             return None
         raise

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import orjson
 import stripe
 
 API_VERSION = "2026-10-28.endive"
@@ -26,7 +27,8 @@ NETWORK_RETRIES = 8
 _WORD = re.compile(r"[a-z_]+|v1")
 
 # Stripe answers one of these about an object, or a connected account, that is no longer there for this key.
-GONE_CODES = frozenset({"resource_missing", "account_invalid"})
+CLOSED_ACCOUNT = "account_invalid"
+GONE_CODES = frozenset({"resource_missing", CLOSED_ACCOUNT})
 
 
 class Pacer:
@@ -53,13 +55,18 @@ class Pacer:
 
 
 class PacedHttpClient(stripe.RequestsClient):
-    """The package's HTTP client, with a turn for every attempt and a count of them by endpoint."""
+    """The package's HTTP client, with a turn for every attempt and a count of them by endpoint.
+
+    The body of a good answer is kept aside for the asking thread, and the package is handed an empty object: reading
+    large lists into its ordered dicts takes several times as long as everything else that is done with them.
+    """
 
     def __init__(self, pacer: Pacer) -> None:
         super().__init__()
         self._pacer = pacer
         self._counts: Counter[str] = Counter()
         self._counts_lock = threading.Lock()
+        self._kept = threading.local()
 
     def request(
         self,
@@ -85,7 +92,16 @@ class PacedHttpClient(stripe.RequestsClient):
         if status == 429:
             # The package leaves 429 to its caller unless the answer says otherwise; its back-off suits it well.
             cast(MutableMapping[str, str], answered).setdefault("stripe-should-retry", "true")
+        if status == 200:
+            self._kept.body = body
+            return b"{}", status, answered
         return body, status, answered
+
+    def kept_body(self) -> bytes:
+        """The body of this thread's last good answer, once."""
+        body: bytes = getattr(self._kept, "body", b"")
+        self._kept.body = b""
+        return body
 
     def attempts(self, endpoint: str) -> int:
         """How many requests were made to an endpoint and to the objects under it, retries included."""
@@ -104,11 +120,11 @@ class StripeApi:
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-class StripePassStopped(Exception):
+class PassStoppedError(Exception):
     """The pass is ending; nothing more is asked of Stripe."""
 
 
-class StripeRefusal(Exception):
+class RefusalError(Exception):
     """A request that failed for good. The text names the endpoint, never an object."""
 
     def __init__(self, text: str, *, code: str | None) -> None:
@@ -117,8 +133,13 @@ class StripeRefusal(Exception):
 
     @property
     def is_gone(self) -> bool:
-        """Whether Stripe says that what was asked for is not there (any more)."""
+        """Whether Stripe says that what was asked for is not there (any more) for this key."""
         return self.code in GONE_CODES
+
+    @property
+    def is_closed_account(self) -> bool:
+        """Whether that is so because the key has no access (any more) to the connected account."""
+        return self.code == CLOSED_ACCOUNT
 
 
 def open_api(
@@ -154,18 +175,23 @@ def get(
     account: str | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """GET one object or one page of a list, as plain dicts. Raises StripeRefusal once retrying is over."""
+    """GET one object or one page of a list, as plain dicts. Raises RefusalError once retrying is over."""
     if api.stopping.is_set():
-        raise StripePassStopped
+        raise PassStoppedError
     options = {"stripe_account": account} if account else {}
     try:
         # raw_request: the same request without a Stripe object for every row, which costs more than the row.
-        response = cast(Any, api.client).raw_request("get", path, **(parameters or {}), **options)
+        cast(Any, api.client).raw_request("get", path, **(parameters or {}), **options)
     except stripe.StripeError as error:
         raise _refusal(api, endpoint_of(path), error) from None
-    if not isinstance(response.data, dict):
-        raise StripeRefusal(f"{api.address} answered {endpoint_of(path)} with no JSON object", code=None)
-    return response.data
+    try:
+        value = orjson.loads(api.http.kept_body())
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        is_it = f"is {api.address} really Stripe's API?"
+        raise RefusalError(f"{endpoint_of(path)} answered with something that is no JSON object: {is_it}", code=None)
+    return value
 
 
 def endpoint_of(url: str) -> str:
@@ -174,7 +200,7 @@ def endpoint_of(url: str) -> str:
     return "/" + "/".join(part if _WORD.fullmatch(part) else "{id}" for part in parts)
 
 
-def _refusal(api: StripeApi, endpoint: str, error: stripe.StripeError) -> StripeRefusal:
+def _refusal(api: StripeApi, endpoint: str, error: stripe.StripeError) -> RefusalError:
     """Stripe's own message can quote ids and addresses, so only its kind, status and request id are passed on."""
     status = error.http_status
     message = (error.user_message or "").lower()
@@ -193,11 +219,9 @@ def _refusal(api: StripeApi, endpoint: str, error: stripe.StripeError) -> Stripe
         text = f"{endpoint} answered {status} on each of {api.retries + 1} tries: run again later"
     elif code in GONE_CODES:
         text = f"{endpoint} is not there for this key ({status}, {code})"
-    elif status is not None and status < 300:
-        text = f"{endpoint} answered with something that is no JSON: is {api.address} really Stripe's API?"
     else:
         text = f"{endpoint} refused the request ({status}, {code or type(error).__name__})"
-    return StripeRefusal(f"{text} [{error.request_id}]" if error.request_id else text, code=code)
+    return RefusalError(f"{text} [{error.request_id}]" if error.request_id else text, code=code)
 
 
 def _code(error: stripe.StripeError) -> str | None:

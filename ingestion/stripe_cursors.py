@@ -1,4 +1,4 @@
-"""How far a type of Stripe's was read. Kept in landing's register, so it holds times and hashes, and no id of an object."""
+"""How far a type of Stripe's was read. Landing's register keeps it, so it holds times and hashes, and no object's id."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,8 +26,8 @@ class Position:
     `events_to`: when the newest event known at `as_of` was created (epoch seconds; 0: there was none).
     `seen`: hashes of the events from the overlap before `events_to` on that were dealt with.
     `swept_at`: when the connected accounts were last read one and all, for types without events.
-    `below`, `platform_done`, `accounts_below`: while reading everything, newest first, what is left: what was created at
-    or before these epoch seconds.
+    `below`, `platform_done`, `accounts_below`: while reading everything, newest first, what is left: what was created
+    at or before these epoch seconds.
     `again`: everything had been read before, so that the keys of this reading must be complete: it is not resumed.
     """
 

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ingestion.stripe_backfill import Account
-from ingestion.stripe_client import StripeApi, StripeRefusal
+from ingestion.stripe_client import RefusalError, StripeApi
 from ingestion.stripe_cursors import OVERLAP_SECONDS, Position
 from ingestion.stripe_lists import Object, list_pages
 from ingestion.stripe_objects import BY_NAME, Nested, Owner, Reading, StripeType
@@ -38,13 +38,13 @@ class Change:
 
 
 def newest_event(api: StripeApi) -> int:
-    """When the platform's newest event was created (epoch seconds), or 0 if it has none. Raises StripeRefusal."""
+    """When the platform's newest event was created (epoch seconds), or 0 if it has none. Raises RefusalError."""
     first = next(list_pages(api, EVENTS_PATH), [])
     return max((event["created"] for event in first), default=0)
 
 
 def read_changes(api: StripeApi, since: int) -> dict[str, Change]:
-    """The platform's events created at or after `since`, each once, by their hash. Raises StripeRefusal."""
+    """The platform's events created at or after `since`, each once, by their hash. Raises RefusalError."""
     return _distinct(_changes_of(api, since, None))
 
 
@@ -86,7 +86,7 @@ def seen_keys(changes: Iterable[Change], reading: Reading, events_to: int) -> tu
 def _of_account(api: StripeApi, since: int, account_id: str) -> dict[str, Change]:
     try:
         return _distinct(_changes_of(api, since, account_id))
-    except StripeRefusal as refusal:
+    except RefusalError as refusal:
         if refusal.is_gone:
             return {}
         raise

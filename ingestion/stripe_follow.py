@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingestion.stripe_backfill import PORTION_ROWS, Account, Portion, of_account
-from ingestion.stripe_client import StripeApi, StripeRefusal, get
+from ingestion.stripe_client import RefusalError, StripeApi, get
 from ingestion.stripe_cursors import Position
 from ingestion.stripe_events import Change, Touched, seen_keys, touched_by
 from ingestion.stripe_lists import Object, Rows, add_with_nested, list_type
@@ -123,7 +123,7 @@ def _swept_before(position: Position) -> int:
 
 
 def _fetch(api: StripeApi, reading: Reading, touched: Touched) -> Object | None:
-    """An object as it is now; None if it is gone."""
+    """An object as it is now; None if it is gone; empty if its account is closed to us, which deletes no payment of it."""
     is_below = reading.root.owner is Owner.PARENT
     path = reading.root.path.format(parent=touched.account) if is_below else reading.root.path
     try:
@@ -132,7 +132,9 @@ def _fetch(api: StripeApi, reading: Reading, touched: Touched) -> Object | None:
             f"{path}/{touched.object_id}",
             account=None if is_below else touched.account,
         )
-    except StripeRefusal as refusal:
+    except RefusalError as refusal:
+        if refusal.is_closed_account and reading.root.owner is Owner.BOTH:
+            return {}
         if refusal.is_gone:
             return None
         raise
@@ -148,11 +150,11 @@ def _add_fetched(
 ) -> None:
     """Add these objects as they are now."""
     for one, value in zip(touched, pool.map(lambda one: _fetch(api, reading, one), touched), strict=True):
-        if value is not None:
+        if value:
             # The platform's own account has events too, and is no connected one.
             if reading.root.name != "account" or one.object_id in known_accounts:
                 add_with_nested(api, rows, reading, value, one.account)
-        elif reading.wants_root:
+        elif value is None and reading.wants_root:
             rows.add_deleted(reading.root, one.object_id, one.account)
 
 

@@ -72,7 +72,7 @@ def list_pages(
     account: str | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
-    """A list's pages, newest first. Raises StripeRefusal."""
+    """A list's pages, newest first. Raises RefusalError."""
     position: dict[str, str] = {}
     while True:
         page = get(
@@ -120,11 +120,14 @@ def add_with_nested(api: StripeApi, rows: Rows, reading: Reading, value: Object,
 
 
 def _children(api: StripeApi, entry: StripeType, parent: Object, account: str | None) -> Iterator[Object]:
-    """The objects of a list inside the parent; asked for when the parent shows only the newest of them."""
+    """The objects of a list inside the parent; asked for when the parent does not show all of them."""
     assert entry.nested is not None
     inside = parent.get(entry.nested.list_field) or {}
-    if inside.get("data") is not None and not inside.get("has_more"):
-        yield from (child for child in inside["data"] if child.get("object") == entry.name)
+    shown: list[Object] = inside.get("data") or []
+    total = parent.get(entry.nested.total_field) if entry.nested.total_field else None
+    is_short = total is not None and total != sum(child.get("amount") or 0 for child in shown)
+    if "data" in inside and not inside.get("has_more") and not is_short:
+        yield from (child for child in shown if child.get("object") == entry.name)
         return
     for page in list_type(api, entry, account=account, parent=parent["id"]):
         yield from page

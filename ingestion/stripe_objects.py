@@ -21,11 +21,12 @@ class Owner(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Nested:
-    """A type whose objects stand in a list inside their parent; asked for only where that list is cut off."""
+    """A type whose objects stand in a list inside their parent; asked for only where that list is not complete."""
 
     parent: str
     list_field: str  # in the parent
     parent_field: str  # in the object: the parent's id
+    total_field: str | None = None  # in the parent: what the `amount` of all of them adds up to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class StripeType:
     `by_created`: the list takes `created`, so it can be resumed, and read from a moment on.
     `has_events`: Stripe sends an event for every change; otherwise it is read again as far back as `look_back`.
     `is_deletable`: an object can leave the list for good.
-    `changes_with_it`: fields that hold the ids of objects which change along without an event of their own, and their type.
+    `changes_with_it`: fields with the ids of objects that change along without an event of their own, and their type.
     `list_parameters`: what every list request carries.
     """
 
@@ -87,13 +88,17 @@ STRIPE_TYPES: tuple[StripeType, ...] = (
     StripeType(
         name="transfer_reversal",
         path="/v1/transfers/{parent}/reversals",
-        nested=Nested(parent="transfer", list_field="reversals", parent_field="transfer"),
+        nested=Nested(
+            parent="transfer", list_field="reversals", parent_field="transfer", total_field="amount_reversed"
+        ),
     ),
     StripeType(name="application_fee", path="/v1/application_fees"),
     StripeType(
         name="fee_refund",
         path="/v1/application_fees/{parent}/refunds",
-        nested=Nested(parent="application_fee", list_field="refunds", parent_field="fee"),
+        nested=Nested(
+            parent="application_fee", list_field="refunds", parent_field="fee", total_field="amount_refunded"
+        ),
     ),
     StripeType(
         name="balance_transaction",
@@ -132,7 +137,7 @@ class Reading:
 
 
 def readings(types: Sequence[str] | None) -> tuple[Reading, ...]:
-    """What to read for these types (None: all), by the names of Stripe or of the tables. Raises LeiiError for others."""
+    """What to read for these types (None: all), by Stripe's names or the tables'. Raises LeiiError for others."""
     known = {name: entry for entry in STRIPE_TYPES for name in (entry.name, entry.table)}
     unknown = sorted(set(types or ()) - set(known))
     if unknown:

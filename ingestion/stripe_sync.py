@@ -14,8 +14,8 @@ from ingestion.landing import Landing, Write
 from ingestion.stripe_backfill import Account, Portion, backfill, read_accounts
 from ingestion.stripe_client import (
     NETWORK_RETRIES,
+    RefusalError,
     StripeApi,
-    StripeRefusal,
     endpoint_of,
     open_api,
 )
@@ -47,7 +47,7 @@ KEYS_SCHEMA = pa.schema([("id", pa.string())])
 
 @dataclass(frozen=True, kw_only=True)
 class TypePull:
-    """What came of one table. `requests`: to its own endpoints, retries included. `error`: why it stopped, if it did."""
+    """What came of one table. `requests`: to its own endpoints, retries included. `error`: why it stopped, if so."""
 
     rows: int
     requests: int
@@ -97,7 +97,7 @@ def pull_stripe(
     types: Sequence[str] | None = None,
     network_retries: int = NETWORK_RETRIES,
 ) -> StripePull:
-    """Land what is new in Stripe. `api_base` None is Stripe itself; `types` are Stripe's names or the tables', None all.
+    """Land what is new in Stripe. `api_base` None: Stripe itself. `types`: by Stripe's names or the tables', None: all.
 
     A type that fails is reported in the result and taken up again by the next pass; the others go on.
     Raises LeiiError for an unknown type.
@@ -125,7 +125,7 @@ def _newest(current: _Pass, wanted: Sequence[Reading]) -> int:
     """When the newest event was created. Without it nothing with events can be read: what changes meanwhile is lost."""
     try:
         return newest_event(current.api)
-    except StripeRefusal as refusal:
+    except RefusalError as refusal:
         concerned = [reading for reading in wanted if reading.root.has_events]
         current.stop(concerned, f"events cannot be read: {refusal}")
         return 0
@@ -162,7 +162,7 @@ def _accounts(current: _Pass) -> list[Account]:
         return []
     try:
         return read_accounts(current.api)
-    except StripeRefusal as refusal:
+    except RefusalError as refusal:
         current.stop(concerned, str(refusal))
         return []
 
@@ -174,15 +174,16 @@ def _news(current: _Pass, accounts: Sequence[Account], newest: int) -> News:
     if watched:
         try:
             changes |= read_changes(current.api, oldest_events([current.follows[one] for one in watched]))
-        except StripeRefusal as refusal:
+        except RefusalError as refusal:
             current.stop(watched, f"events cannot be read: {refusal}")
     in_accounts = [one for one in current.follows if _needs_accounts(one)]
     if in_accounts:
         try:
             since = oldest_events([current.follows[one] for one in in_accounts])
             changes |= read_account_changes(current.api, current.pool, accounts, since)
-        except StripeRefusal as refusal:
-            current.stop(in_accounts, f"the connected accounts' events cannot be read: {refusal}")
+        except RefusalError as refusal:
+            concerned = [one for one in in_accounts if one.root.has_events]
+            current.stop(concerned, f"the connected accounts' events cannot be read: {refusal}")
     busy = _busy(current, changes, accounts)
     return News(
         now=current.now,
@@ -200,7 +201,7 @@ def _busy(current: _Pass, changes: Mapping[str, Change], accounts: Sequence[Acco
     since = min(look_back_start(one, current.follows[one]) for one in unwatched)
     try:
         return busy_accounts(current.api, changes.values(), accounts, since)
-    except StripeRefusal as refusal:
+    except RefusalError as refusal:
         current.stop(unwatched, str(refusal))
         return frozenset()
 
@@ -228,7 +229,7 @@ def _run(
                     land(portion)
                     continue
                 failure = running.pop(reading).exception()
-                if isinstance(failure, StripeRefusal):
+                if isinstance(failure, RefusalError):
                     errors[reading] = str(failure)
                 elif failure is not None:
                     raise failure

@@ -112,7 +112,7 @@ def nested(kind: str, path: str, *children: Object, has_more: bool = False) -> O
 
 
 def small_market(folder: Path) -> Market:
-    """A few hundred objects, at least one of every type, lists of more than a page, and a list cut off inside its parent."""
+    """At least one object of every type, lists of more than a page, and a list cut off inside its parent."""
     market = Market(folder=folder)
     for number, account in enumerate(PROVIDERS):
         _provider(market, account, (40 - number) * DAY)
@@ -191,7 +191,7 @@ def _aftermath(market: Market) -> None:
         reversals=nested("transfers", "tr_0/reversals", *reversals[:10], has_more=True),
     )
     back = market.put("fee_refund", "fr_0", fee="fee_0")
-    market.change("fee_0", refunds=nested("application_fees", "fee_0/refunds", back))
+    market.change("fee_0", amount_refunded=100, refunds=nested("application_fees", "fee_0/refunds", back))
     market.put("payout", "po_0", _account=None)
     market.put("radar.early_fraud_warning", "issfr_0", charge="ch_1")
     market.put("review", "prv_0", charge="ch_2")
@@ -217,11 +217,12 @@ def play_on(market: Market) -> None:
     market.change(
         "tr_3",
         "transfer.reversed",
+        amount_reversed=1100,
         reversals=nested("transfers", "tr_3/reversals", reversal),
     )
     refund = market.put("fee_refund", "fr_new", fee="fee_3")
     market.tell("application_fee.refund.updated", "fr_new")
-    market.change("fee_3", refunds=nested("application_fees", "fee_3/refunds", refund))
+    market.change("fee_3", amount_refunded=100, refunds=nested("application_fees", "fee_3/refunds", refund))
     first, second, third = PROVIDERS
     market.change(f"po_{first}_0", "payout.paid", status="paid")
     market.change(f"txn_{first}_0", status="available")
@@ -242,6 +243,8 @@ def play_on(market: Market) -> None:
     market.delete(third)
     market.put("event", "evt_gone", type="account.application.deauthorized", account=third)
     market.objects["evt_gone"]["data"] = {"object": {"id": "ca_1", "object": "application"}}
+    paid = market.objects[f"po_{third}_0"]
+    market.put("event", "evt_paid", type="payout.paid", account=third, data={"object": paid})  # closed to us by now
 
 
 @contextmanager

@@ -111,6 +111,18 @@ def test_changes_told_by_events_and_new_objects_land_as_they_are_now(
     )
 
 
+def test_a_list_inside_its_parent_that_does_not_add_up_is_asked_for(
+    market: Market, double: StripeDouble, workspace: Workspace, landing: Landing
+) -> None:
+    market.put("fee_refund", "fr_hidden", fee="fee_9", amount=70)
+    market.change("fee_9", amount_refunded=70)
+    market.write()
+    reload(double)
+    result = pull(workspace, landing, double, ["fee_refund"])
+    assert sorted(landed(workspace, landing)["fee_refund"]) == ["fr_0", "fr_hidden"]
+    assert result.types["fee_refund"].requests == 1
+
+
 def test_a_cursor_older_than_25_days_leads_to_a_whole_pass_that_finds_what_vanished_unseen(
     market: Market,
     double: StripeDouble,
@@ -165,7 +177,7 @@ def test_only_the_types_asked_for_are_read_and_the_rest_can_follow(
 
 
 def test_an_unknown_type_is_refused_with_the_names_that_there_are(workspace: Workspace, landing: Landing) -> None:
-    with pytest.raises(LeiiError, match="no such Stripe type: chrage.*charge"):
+    with pytest.raises(LeiiError, match=r"no such Stripe type: chrage.*charge"):
         pull_stripe(
             workspace,
             landing,
