@@ -1,0 +1,61 @@
+"""What the steps of one run share, and how Dagster's assets get at it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from orchestration.report import Report
+from orchestration.settings import Settings, load_settings
+from pseudonymisation.policy.model import Policy
+from pseudonymisation.policy.reading import load_policy
+from storage import Home, Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run: settings, the workspace (its clock stands still), the policy, and the report that the steps write."""
+
+    settings: Settings
+    workspace: Workspace
+    policy: Policy
+    report: Report = field(default_factory=Report)
+
+    @property
+    def home(self) -> Home:
+        return self.workspace.home
+
+    @property
+    def purposes(self) -> tuple[str, ...]:
+        return tuple(self.policy.purposes)
+
+    @property
+    def dsn(self) -> str:
+        """The app database's, for reading it all and writing the two tables. Raises SettingsError if it is not set."""
+        return self.settings.secret("app_db_dsn")
+
+
+def open_run(settings: Settings | None = None) -> Run:
+    """A run with the settings of the environment. Raises LeiiError when they, or the policy, are not whole."""
+    from pseudonymisation.policy.checking import require_whole
+
+    settings = settings or load_settings()
+    policy = load_policy()
+    require_whole(policy)
+    return Run(settings=settings, workspace=settings.workspace(), policy=policy)
+
+
+_active: list[Run] = []
+
+
+@contextmanager
+def active_run(run: Run) -> Iterator[Run]:
+    """Make this the run whose lock the process holds; the assets' steps join it."""
+    _active.append(run)
+    try:
+        yield run
+    finally:
+        _active.remove(run)
+
+
+def current_run() -> Run | None:
+    return _active[-1] if _active else None

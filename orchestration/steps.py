@@ -1,0 +1,209 @@
+"""The stages of a run as plain functions, which Dagster's assets and `leii` both call.
+
+In order: read events and Stripe (together), then the app database (last, so that every identifier in the others is
+known), learn who is who, give each purpose its share, decide and sweep erasures, build each purpose's models, publish,
+finish erasures, tell the app, empty landing. Each step can be done again: a crash anywhere is mended by the next run.
+"""
+
+from dataclasses import asdict, dataclass
+
+from ingestion.landing import open_landing
+from orchestration.boundary import BoundaryCheck, check_boundary
+from orchestration.context import Run
+from orchestration.dbt_runs import DbtBuild, build_purpose, fresh_manifest
+from orchestration.report import Stage
+from pseudonymisation import loading
+from pseudonymisation.loading import PurposeLoad, takers
+from pseudonymisation.vault import registrations
+from publishing.copies import PublishedCopy, publish_purpose
+from publishing.fraud_flags import FlagsWritten, write_fraud_flags
+from publishing.receipts import Receipt, write_receipts
+from storage import LeiiError
+
+NO_BATCH_YET = 2**62
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePull:
+    """What one pass read of a source: rows by table (all its tables, also those without news)."""
+
+    source: str
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurposeTaken:
+    """What a purpose took in, and what the check at the border found."""
+
+    load: PurposeLoad
+    checks: tuple[BoundaryCheck, ...]
+
+
+def pull_events(run: Run) -> SourcePull:
+    """New event files into landing; what cannot be read goes to quarantine."""
+    from ingestion.events import pull_events
+
+    with run.report.stage("read", "events") as stage, open_landing(run.workspace) as landing:
+        pull = pull_events(run.workspace, landing, root=run.settings.secret("events_root"))
+        stage.counts = {"rows": pull.rows, "files": pull.files, "quarantined": pull.quarantined}
+        stage.tables = {"event": pull.rows}
+    return SourcePull(source="events", rows=stage.tables)
+
+
+def pull_stripe(run: Run) -> SourcePull:
+    """What is new or changed in Stripe into landing."""
+    from ingestion.stripe_sync import pull_stripe
+
+    key, base = run.settings.secret("stripe_api_key"), run.settings.stripe_api_base
+    with run.report.stage("read", "stripe") as stage, open_landing(run.workspace) as landing:
+        pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base)
+        stage.tables = {table: one.rows for table, one in pull.types.items()}
+        stage.counts = {"rows": sum(stage.tables.values())}
+        stage.warnings += [f"stripe: {note}" for note in pull.notes]
+        _refuse_or_warn(run, stage, "stripe", pull.errors)
+    return SourcePull(source="stripe", rows=stage.tables)
+
+
+def pull_app_db(run: Run, *, allow_mass_deletion: bool = False) -> SourcePull:
+    """What is new, changed or deleted in the app database into landing."""
+    from ingestion.app_db import pull_app_db
+    from pseudonymisation.policy.source_tables import app_db_tables
+
+    with run.report.stage("read", "app_db") as stage, open_landing(run.workspace) as landing:
+        tables = app_db_tables(run.policy)
+        pulls = pull_app_db(run.workspace, landing, dsn=run.dsn, tables=tables, allow_mass_deletion=allow_mass_deletion)
+        known = {table.name for table in run.policy.tables_from("app_db")}
+        stage.tables = {pull.table: pull.rows for pull in pulls if pull.is_listed}
+        stage.counts = {"rows": sum(stage.tables.values())}
+        for pull in pulls:
+            if pull.unclassified_columns and (pull.is_listed or pull.table not in known):
+                columns = ", ".join(pull.unclassified_columns)
+                stage.warnings.append(f"app_db: nobody has classified {pull.table} ({columns}): left out of every load")
+        _refuse_or_warn(run, stage, "app_db", {pull.table: pull.error for pull in pulls if pull.error})
+    return SourcePull(source="app_db", rows=stage.tables)
+
+
+def register_people(run: Run) -> int:
+    """Let the vault learn who is in the landed batches; returns how many people are new."""
+    with run.report.stage("recognise") as stage, open_landing(run.workspace) as landing:
+        created = loading.register_people(run.workspace, landing, run.policy)
+        stage.counts = {"people": created}
+    return created
+
+
+def load_purpose(run: Run, purpose: str) -> PurposeTaken:
+    """Give a purpose its share of every batch, pseudonymised, and check it at the border."""
+    with run.report.stage("pseudonymise", purpose) as stage, open_landing(run.workspace) as landing:
+        first = min((batch.batch_id for batch in landing.pending(purpose)), default=None)
+        load = loading.load_purpose(run.workspace, landing, run.policy, purpose)
+        since = NO_BATCH_YET if first is None else first
+        checks = check_boundary(run.workspace, run.policy, purpose, since_batch=since)
+        stage.tables = {name: table.loaded for name, table in load.tables.items()}
+        stage.counts = {
+            "rows": sum(stage.tables.values()),
+            "deleted": sum(table.deleted for table in load.tables.values()),
+            "refused_erased": sum(table.refused_erased for table in load.tables.values()),
+            "refused_unmapped": sum(table.refused_unmapped for table in load.tables.values()),
+        }
+    return PurposeTaken(load=load, checks=tuple(checks))
+
+
+def prepare_erasures(run: Run) -> tuple[str, ...]:
+    """Rule on every request and sweep the source tables; returns the purposes whose models must be built for it."""
+    from pseudonymisation.erasure.run import prepare_erasures
+
+    with run.report.stage("sweep") as stage:
+        prepared = prepare_erasures(run.workspace, run.policy, run.dsn)
+        stage.counts = {"people": prepared.swept}
+    return prepared.purposes_touched
+
+
+def build_models(run: Run, purpose: str) -> DbtBuild:
+    """Build and test a purpose's dbt models. Raises DbtError if one fails."""
+    with run.report.stage("build", purpose) as stage:
+        build = build_purpose(run.workspace, purpose)
+        models = [node for node in build.nodes if node.unique_id.startswith("model.")]
+        stage.counts = {"models": len(models), "tests": len(build.nodes) - len(models)}
+        stage.warnings += [f"{purpose}: {n.unique_id.split('.')[2]} warns" for n in build.nodes if n.status == "warn"]
+    return build
+
+
+def publish(run: Run, purpose: str) -> PublishedCopy:
+    """Publish a new compacted copy of the purpose's public marts."""
+    with run.report.stage("publish", purpose) as stage:
+        copy = publish_purpose(run.workspace, purpose, fresh_manifest(run.home))
+        stage.counts = {"tables": len(copy.tables), "rows": copy.row_count}
+        stage.tables = dict(copy.tables)
+    return copy
+
+
+def finish_erasures(run: Run) -> tuple[str, ...]:
+    """Verify, forget and certify what was swept; returns the certificates issued. What blocks one is a warning."""
+    from pseudonymisation.erasure.run import finish_erasures
+
+    with run.report.stage("certify") as stage:
+        result = finish_erasures(run.workspace, run.policy)
+        stage.counts = {"certificates": len(result.certificates), "blocked": len(result.blocked)}
+        stage.warnings += [f"an erasure is not finished: {reason}" for reason in result.blocked]
+    return result.certificates
+
+
+def write_flags(run: Run) -> FlagsWritten:
+    """Bring the app's table of fraud flags in line with the findings."""
+    with run.report.stage("tell", "fraud_flag") as stage:
+        written = write_fraud_flags(run.workspace, dsn=run.dsn)
+        stage.counts = asdict(written)
+    return written
+
+
+def send_receipts(run: Run) -> int:
+    """Tell the app how each privacy request stands; returns how many receipts changed."""
+    from pseudonymisation.erasure.run import receipts
+
+    with run.report.stage("tell", "privacy_receipt") as stage:
+        standing = [
+            Receipt(
+                privacy_request_id=one.privacy_request_id,
+                state=one.state,
+                eligible_at=one.eligible_at,
+                explanation=one.explanation,
+                certificate_id=one.certificate_id,
+                updated_at=run.workspace.now,
+            )
+            for one in receipts(run.workspace)
+        ]
+        changed = write_receipts(run.dsn, standing)
+        stage.counts = {"requests": len(standing), "changed": changed}
+    return changed
+
+
+def empty_landing(run: Run) -> int:
+    """Remove the batches that everybody has taken, and what quarantine has kept long enough."""
+    from ingestion.quarantine import expire_quarantine
+
+    with run.report.stage("tidy") as stage, open_landing(run.workspace) as landing:
+        removed = landing.remove_taken_by_all(takers(run.policy))
+        expired = expire_quarantine(run.workspace)
+        stage.counts = {"batches": removed, "quarantine_files": expired}
+    return removed
+
+
+def forget_purpose(run: Run, purpose: str) -> None:
+    """Throw a purpose's database away and read every source from the start, so that the next steps build it anew."""
+    if purpose not in run.policy.purposes:
+        raise LeiiError(f"no purpose {purpose!r}: the policy has {', '.join(run.purposes)}")
+    with run.report.stage("rebuild", purpose):
+        with open_landing(run.workspace) as landing:
+            landing.reset_cursors()
+        file = run.home.warehouse_file(purpose)
+        for path in (file, file.with_name(file.name + ".wal")):
+            path.unlink(missing_ok=True)
+
+
+def _refuse_or_warn(run: Run, stage: Stage, source: str, errors: dict[str, str]) -> None:
+    """Stop if a table failed from which identifiers are learnt: rows of other tables would be refused for want of it."""
+    lines = [f"{source}.{table}: {reason}" for table, reason in errors.items()]
+    vital = [name for name in errors if (t := run.policy.tables.get((source, name))) and registrations(t)]
+    if vital:
+        raise LeiiError("nothing is loaded, as these tables say who is who:\n" + "\n".join(lines))
+    stage.warnings += lines
