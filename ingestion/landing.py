@@ -5,7 +5,6 @@ between leaves a file that nobody knows, which the next opening removes, and a c
 Several processes may have landing open at once; files are only swept when nobody else has.
 """
 
-import base64
 import fcntl
 import os
 import re
@@ -19,11 +18,11 @@ from typing import Any, TypeAlias
 import duckdb
 import pyarrow as pa
 
+from ingestion.encrypted_parquet import give_key, read_encrypted, write_encrypted
 from ingestion.register import Register, SeenFile
 from storage import LeiiError, Workspace, replace_durably
 
 KINDS = ("rows", "keys")
-KEY_NAME = "leii_landing"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 Rows: TypeAlias = "pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation | str"
@@ -143,8 +142,8 @@ class Landing:
         """Give `con` the key to landing, and return what to select from. Raises LeiiError if the file is not there."""
         if not batch.path.exists():
             raise LeiiError(f"batch {batch.batch_id} is gone from {self._folder}: read its source again from the start")
-        self._give_key(con)
-        return f"read_parquet('{_quoted(batch.path)}', encryption_config={{footer_key: '{KEY_NAME}'}})"
+        give_key(self._workspace, con, "landing")
+        return read_encrypted("landing", batch.path)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -157,7 +156,7 @@ class Landing:
         landed: list[tuple[Path, int] | None] = []
         try:
             for write in writes:
-                landed.append(self._land(write, con))
+                landed.append(self._land(write, con))  # noqa: PERF401 - what is landed so far must be known on an error
         except BaseException:
             for file in filter(None, landed):
                 file[0].unlink(missing_ok=True)
@@ -187,16 +186,12 @@ class Landing:
             arrow = rows.to_arrow_reader() if isinstance(rows, duckdb.DuckDBPyRelation) else rows
             con.register("leii_landing_rows", arrow)
             origin = "leii_landing_rows"
-        self._give_key(con)
+        give_key(self._workspace, con, "landing")
         try:
-            counted = con.execute(
-                f"COPY (SELECT {write.select} FROM {origin}) TO '{_quoted(path)}' "
-                f"(FORMAT parquet, COMPRESSION snappy, ENCRYPTION_CONFIG {{footer_key: '{KEY_NAME}'}})"
-            ).fetchone()
+            return write_encrypted(con, "landing", f"SELECT {write.select} FROM {origin}", path)
         finally:
             if not isinstance(rows, str):
                 con.unregister("leii_landing_rows")
-        return int(counted[0]) if counted else 0
 
     def _enter(self, write: Write, file: tuple[Path, int] | None) -> Batch | None:
         if write.cursor is not None:
@@ -208,10 +203,6 @@ class Landing:
         return Batch(
             batch_id=batch_id, source=write.source, table=write.table, kind=write.kind, row_count=count, path=path
         )
-
-    def _give_key(self, con: duckdb.DuckDBPyConnection) -> None:
-        key = base64.b64encode(self._workspace.keyring.zone_key("landing")).decode()
-        con.execute(f"PRAGMA add_parquet_key('{KEY_NAME}', '{key}')")
 
     def _own_connection(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
@@ -267,7 +258,3 @@ def _check(write: Write) -> None:
     for name in (write.source, write.table):
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name for a source or table: lower-case letters, digits and underscores")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

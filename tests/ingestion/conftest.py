@@ -1,5 +1,6 @@
 """A workspace of its own for every test, and a real PostgreSQL with the app's schema."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,12 @@ SCHEMA = Path(__file__).parents[2] / "demo" / "app_db.sql"
 NOW = datetime(2026, 11, 15, 6, 0, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """DuckDB's extensions, unpacked once for all tests of a process."""
+    return tmp_path_factory.mktemp("extensions")
+
+
 def make_workspace(root: Path, now: datetime = NOW) -> Workspace:
     """The same keys every time, so that another process can open the same LEII_HOME."""
     secrets = {name: f"{name:->32}"[:32].encode() for name in names_for(["matching", "fraud"])}
@@ -22,7 +29,9 @@ def make_workspace(root: Path, now: datetime = NOW) -> Workspace:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path, extensions: Path) -> Workspace:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "extensions").symlink_to(extensions)
     return make_workspace(tmp_path / "home")
 
 
@@ -33,9 +42,9 @@ def workspace_at(tmp_path: Path) -> Callable[[datetime], Workspace]:
 
 
 @pytest.fixture(scope="session")
-def app_db_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoPostgres]:
-    """One real PostgreSQL for all tests of a process."""
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+def app_db_server() -> Iterator[DemoPostgres]:
+    """One real PostgreSQL for all tests of a process; not under pytest's folder, which another pytest closes to others."""
+    with tempfile.TemporaryDirectory(prefix="leii-test-") as folder, running_postgres(Path(folder)) as server:
         yield server
 
 

@@ -1,0 +1,172 @@
+"""Quarantine: what could not be read, encrypted, with where it stood and why; for fourteen days.
+
+One file for what was put there at one time, so that expiry removes files and no byte stays behind. A reason never
+repeats the content.
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.encrypted_parquet import give_key, read_encrypted, write_encrypted
+from storage import Workspace, replace_durably
+
+KEPT_FOR = timedelta(days=14)
+CONTENT_LIMIT = 65_536
+ABANDONED_AFTER_SECONDS = 3_600
+SCHEMA = pa.schema(
+    [
+        ("source", pa.string()),
+        ("position", pa.string()),
+        ("line", pa.int64()),
+        ("reason_code", pa.string()),
+        ("reason", pa.string()),
+        ("content", pa.binary()),
+    ]
+)
+_NAME = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{32}\.parquet")
+_NAME_TIME = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuarantinedRow:
+    """One thing that could not be read.
+
+    `position` is the file, or the kind of Stripe object; `line` is the line in that file (from 1), or None. `reason` is
+    in plain words and holds nothing of the content; only the first 64 kB of `content` are kept.
+    """
+
+    source: str
+    position: str
+    line: int | None
+    reason_code: str
+    reason: str
+    content: bytes
+
+
+class Quarantine:
+    """The zone. Several processes may add to it at once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._folder = workspace.home.quarantine
+
+    def add(self, rows: Sequence[QuarantinedRow] | pa.Table) -> int:
+        """Keep these rows (a table has the columns of SCHEMA), durably; returns how many were not there already."""
+        table = rows if isinstance(rows, pa.Table) else _table(rows)
+        if table.num_rows == 0:
+            return 0
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._connect() as con:
+            con.register("offered", table.select(SCHEMA.names).cast(SCHEMA))
+            kept = self._relation(self._files())
+            return self._write(con, self._workspace.now, _fresh_rows(kept))
+
+    def list(self, *, with_content: bool = False) -> pa.Table:
+        """What is kept, newest first; with `with_content` the raw bytes too."""
+        left_out = "" if with_content else "EXCLUDE (content)"
+        with self._connect() as con:
+            kept = self._relation(self._files())
+            query = f"SELECT * {left_out} FROM {kept} ORDER BY quarantined_at DESC, source, position, line"
+            return con.sql(query).to_arrow_table()
+
+    def remove_expired(self, now: datetime) -> int:
+        """Remove the files that have been kept for fourteen days. Returns how many."""
+        expired = [path for path in self._files() if _kept_since(path) + KEPT_FOR <= now]
+        for path in expired:
+            path.unlink(missing_ok=True)
+        for path in self._folder.glob("*.tmp"):  # left by a killed run
+            if path.stat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS:
+                path.unlink(missing_ok=True)
+        return len(expired)
+
+    def forget(self, identifiers: Sequence[str]) -> int:
+        """Remove every row whose content holds one of these texts, in any case of letters. Returns how many.
+
+        Files are written anew without them under the time they had, so that nothing of them stays on the disk.
+        """
+        wanted = [identifier.encode() for identifier in identifiers if identifier]
+        removed = 0
+        for path in self._files() if wanted else ():
+            with self._connect() as con:
+                kept = con.sql(f"SELECT * FROM {read_encrypted('quarantine', path)}").to_arrow_table()
+                left = kept.filter(pc.invert(_holds_any(kept["content"], wanted)))
+                if left.num_rows == kept.num_rows:
+                    continue
+                con.register("rows_left", left)
+                self._write(con, _kept_since(path), "SELECT * FROM rows_left")
+            path.unlink()
+            removed += kept.num_rows - left.num_rows
+        return removed
+
+    def _write(self, con: duckdb.DuckDBPyConnection, since: datetime, query: str) -> int:
+        final = self._folder / f"{since.astimezone(UTC).strftime(_NAME_TIME)}-{uuid.uuid4().hex}.parquet"
+        temporary = final.with_suffix(".tmp")
+        try:
+            moment = f"'{since.astimezone(UTC).isoformat()}'::TIMESTAMPTZ"
+            count = write_encrypted(
+                con,
+                "quarantine",
+                f"SELECT {', '.join(SCHEMA.names)}, {moment} AS quarantined_at FROM ({query})",
+                temporary,
+            )
+            if count:
+                replace_durably(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return count
+
+    def _files(self) -> Sequence[Path]:
+        return sorted(path for path in self._folder.glob("*.parquet") if _NAME.fullmatch(path.name))
+
+    def _relation(self, files: Sequence[Path]) -> str:
+        if files:
+            return read_encrypted("quarantine", *files)
+        return (
+            "(SELECT ''::VARCHAR AS source, ''::VARCHAR AS position, 0::BIGINT AS line, ''::VARCHAR AS reason_code, "
+            "''::VARCHAR AS reason, ''::BLOB AS content, now() AS quarantined_at LIMIT 0)"
+        )
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        con = self._workspace.connect()
+        give_key(self._workspace, con, "quarantine")
+        return con
+
+
+def expire_quarantine(workspace: Workspace) -> int:
+    """Remove what has been kept long enough by the workspace's time. Returns the number of files."""
+    return Quarantine(workspace).remove_expired(workspace.now)
+
+
+def _fresh_rows(kept: str) -> str:
+    """Offered rows that are not kept yet: a file that is read again brings the same ones."""
+    return (
+        f"SELECT source, position, line, reason_code, reason, content[:{CONTENT_LIMIT}] AS content FROM offered "
+        f"WHERE (source, position, coalesce(line, -1), sha256(content[:{CONTENT_LIMIT}])) NOT IN "
+        f"(SELECT (source, position, coalesce(line, -1), sha256(content)) FROM {kept})"
+    )
+
+
+def _holds_any(contents: pa.ChunkedArray, wanted: Sequence[bytes]) -> pa.ChunkedArray:
+    held = pc.match_substring(contents, wanted[0], ignore_case=True)
+    for identifier in wanted[1:]:
+        held = pc.or_(held, pc.match_substring(contents, identifier, ignore_case=True))
+    return held
+
+
+def _kept_since(path: Path) -> datetime:
+    found = _NAME.fullmatch(path.name)
+    assert found is not None
+    return datetime.strptime(found.group(1), _NAME_TIME).replace(tzinfo=UTC)
+
+
+def _table(rows: Sequence[QuarantinedRow]) -> pa.Table:
+    return pa.Table.from_pylist([vars(row) for row in rows], schema=SCHEMA)
