@@ -1,0 +1,46 @@
+"""What the models' descriptions and meta have to say, read from dbt's manifest."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pseudonymisation.policy.model import Policy
+
+SUBJECT_COLUMNS = {"account_id", "customer_id", "provider_id", "visitor_id", "subject_id"}
+
+
+def problems(manifest: Mapping[str, Any], policy: Policy, purpose: str) -> list[str]:
+    """One sentence for each model or column of the purpose that is not described as agreed."""
+    nodes = [
+        node for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["fqn"][1] == purpose
+    ]
+    return [problem for node in nodes for problem in _of_model(node, policy, purpose)]
+
+
+def marts(manifest: Mapping[str, Any], purpose: str) -> dict[str, dict[str, Any]]:
+    """The purpose's marts by name."""
+    return {
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["fqn"][1:3] == [purpose, "marts"]
+    }
+
+
+def _of_model(node: Mapping[str, Any], policy: Policy, purpose: str) -> Iterator[str]:
+    name = node["name"]
+    categories = {column.category for table in policy.tables_of(purpose) for column, _ in table.outputs(purpose)}
+    if not node["description"].startswith("One row per "):
+        yield f"{name}: the description does not begin with the grain"
+    if node["meta"].get("purpose") != purpose:
+        yield f"{name}: meta.purpose is not {purpose}"
+    if node["fqn"][2] == "marts" and not node["contract"]["enforced"]:
+        yield f"{name}: a mart without a contract"
+    if not node["columns"]:
+        yield f"{name}: no columns"
+    for column, about in node["columns"].items():
+        if not about["description"]:
+            yield f"{name}.{column}: not described"
+        if (column in SUBJECT_COLUMNS) != (about["meta"].get("subject") is True):
+            yield f"{name}.{column}: names a person and does not say so, or says so and does not"
+        category = about["meta"].get("category")
+        if category is not None and category not in categories:
+            yield f"{name}.{column}: {category} is no category that the policy gives {purpose}"
