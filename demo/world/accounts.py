@@ -11,14 +11,15 @@ import polars as pl
 
 from demo.world import identifiers, places, texts
 from demo.world.categories import CATEGORIES
-from demo.world.randomness import Ints, Texts, frame_of, generator, pick, stripe_ids, text_series, uuids
+from demo.world.randomness import Ints, Texts, frame_of, generator, pick, stripe_ids, text_series, uuids, where
 from demo.world.spec import DAY, HOUR
 from demo.world.tables import stack
 
 PROVIDER_SHARE = 0.22
 EDITS_PER_DAY = 0.0006
 USER_AGENTS = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 "
+    "Mobile/15E148 Safari/604.1",
     "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile Safari/537.36",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_6) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15",
@@ -57,7 +58,10 @@ def make_people(seed: int, step: int, cast: pl.DataFrame, ordinary: int, start: 
     frame = _households(rng, frame)
     for kind, columns in _SHARED.items():
         same = pl.col("cast") == kind
-        first = [pl.when(same).then(pl.col(c).drop_nulls().first().over("cast", "cast_group")).otherwise(pl.col(c)) for c in columns]
+        first = [
+            pl.when(same).then(pl.col(c).drop_nulls().first().over("cast", "cast_group")).otherwise(pl.col(c))
+            for c in columns
+        ]
         frame = frame.with_columns(first)
     return frame
 
@@ -86,7 +90,7 @@ def _identity(rng: np.random.Generator, who: pl.DataFrame) -> pl.DataFrame:
             "last_name": last,
             "full_name": first + " " + last,
             "email": _emails(rng, first, last),
-            "phone": np.where(rng.random(count) < 0.96, identifiers.phones(rng, count), None),
+            "phone": where(rng.random(count) < 0.96, identifiers.phones(rng, count)),
             "birth_date": pl.Series(birth_days).set(pl.Series(~birth_known), None),
             "national_id": text_series(national),
             "org_number": text_series(org_numbers),
@@ -107,7 +111,9 @@ def _habits(rng: np.random.Generator, who: pl.DataFrame) -> pl.DataFrame:
     customer = (rng.random(count) < 0.8) | (~ordinary)
     return frame_of(
         {
-            "customer_weight": np.where(ordinary & customer, rng.gamma(0.7, 1.0, count) * np.where(provider, 0.3, 1), 0),
+            "customer_weight": np.where(
+                ordinary & customer, rng.gamma(0.7, 1.0, count) * np.where(provider, 0.3, 1), 0
+            ),
             "quality": rng.beta(5, 2, count),
             "reply_minutes": np.exp(rng.normal(3.6, 0.9, count)),
             "price_factor": np.exp(rng.normal(0, 0.14, count)),
@@ -116,13 +122,13 @@ def _habits(rng: np.random.Generator, who: pl.DataFrame) -> pl.DataFrame:
             "ip": identifiers.home_addresses(rng, count),
             "user_agent": np.array(USER_AGENTS, dtype=object)[pick(rng, _AGENT_WEIGHTS, count)],
             "anonymous_id": uuids(rng, count),
-            "stripe_customer_id": np.where(customer, stripe_ids("cus", keys), None),
-            "stripe_account_id": np.where(provider, stripe_ids("acct", keys), None),
+            "stripe_customer_id": where(customer, stripe_ids("cus", keys)),
+            "stripe_account_id": where(provider, stripe_ids("acct", keys)),
             "card_fingerprint": np.array([f[2:18] for f in stripe_ids("", keys, salt="fingerprint")], dtype=object),
             "card_last4": np.array([f"{n:04d}" for n in rng.integers(0, 10_000, count)], dtype=object),
             "card_brand": np.where(rng.random(count) < 0.7, "visa", "mastercard"),
-            "referral_code": np.where(
-                rng.random(count) < 0.1, np.array([f"VENN{n}" for n in rng.integers(100, 999, count)], dtype=object), None
+            "referral_code": where(
+                rng.random(count) < 0.1, np.array([f"VENN{n}" for n in rng.integers(100, 999, count)], dtype=object)
             ),
             "vat_registered": rng.random(count) < 0.5,
             "analytics_consent": rng.random(count) < 0.78,
@@ -137,6 +143,7 @@ def _households(rng: np.random.Generator, frame: pl.DataFrame) -> pl.DataFrame:
     """Some live together: same name, address and line, some with a shared device. They are nobody's fraud."""
     ordinary = (frame["cast"] == "").to_numpy()
     joins = (rng.random(frame.height) < 0.06) & ordinary & np.roll(ordinary, 1)
+    joins[np.flatnonzero(ordinary & np.roll(ordinary, 1))[1:2]] = True  # one household at least
     joins[0] = False
     source = np.where(joins, np.arange(frame.height) - 1, np.arange(frame.height))
     shares_device = np.where(joins & (rng.random(frame.height) < 0.5), source, np.arange(frame.height))
@@ -183,8 +190,22 @@ def account_versions(seed: int, step: int, people: pl.DataFrame, now: int) -> pl
     created = people["created_at"].to_numpy()
     verified = people["is_provider"].to_numpy() | (rng.random(count) < 0.88)
     base = people.select(
-        "account_id", "created_at", "full_name", "email", "phone", "birth_date", "national_id", "address_line", "latitude",
-        "longitude", "is_provider", "referral_code", "stripe_customer_id", "person", "cast", "customer_weight",
+        "account_id",
+        "created_at",
+        "full_name",
+        "email",
+        "phone",
+        "birth_date",
+        "national_id",
+        "address_line",
+        "latitude",
+        "longitude",
+        "is_provider",
+        "referral_code",
+        "stripe_customer_id",
+        "person",
+        "cast",
+        "customer_weight",
     ).with_columns(
         text_series(places.column("postal_code")[place], "postal_code"),
         text_series(places.column("city")[place], "city"),
@@ -194,7 +215,7 @@ def account_versions(seed: int, step: int, people: pl.DataFrame, now: int) -> pl
         pl.Series("sms_opt_in", rng.random(count) < 0.7),
         pl.Series("email_opt_in", rng.random(count) < 0.75),
         pl.col("created_at").alias("valid_from"),
-    )  # fmt: skip
+    )
     # Verified a little after joining: the first version does not know of it yet.
     first = base.with_columns(pl.lit(None, pl.Int64).alias("age_verified_at"))
     verified_versions = base.filter(pl.col("age_verified_at").is_not_null()).with_columns(valid_from="age_verified_at")
@@ -202,7 +223,9 @@ def account_versions(seed: int, step: int, people: pl.DataFrame, now: int) -> pl
     edited = rng.random(count) < 1 - np.exp(-EDITS_PER_DAY * days)
     old_phone, old_email = identifiers.phones(rng, count), _emails(rng, *_names(people))
     moved = pl.Series(edited & (created < now - 4 * DAY))
-    changed_at = pl.Series(created + 3 * DAY + (rng.random(count) * np.maximum(now - created - 4 * DAY, 0)).astype(np.int64))
+    changed_at = pl.Series(
+        created + 3 * DAY + (rng.random(count) * np.maximum(now - created - 4 * DAY, 0)).astype(np.int64)
+    )
     edits_phone = pl.Series(rng.random(count) < 0.6)
     older = [
         pl.when(pl.Series(moved & edits_phone)).then(text_series(old_phone)).otherwise("phone").alias("phone"),
@@ -234,7 +257,13 @@ def profile_versions(seed: int, step: int, people: pl.DataFrame, offers: pl.Data
     bios = texts.fill(rng, texts.BIO, providers)
     company = providers["last_name"] + np.array([" Service", " & Co", " Hjem"], dtype=object)[rng.integers(0, 3, count)]
     base = providers.select(
-        "account_id", "org_number", "bank_account", "stripe_account_id", "created_at", "person", "cast",
+        "account_id",
+        "org_number",
+        "bank_account",
+        "stripe_account_id",
+        "created_at",
+        "person",
+        "cast",
         pl.when(pl.col("org_number").is_not_null())
         .then(company)
         .otherwise(pl.col("first_name") + " " + pl.col("last_name").str.slice(0, 1) + ".")
@@ -243,16 +272,20 @@ def profile_versions(seed: int, step: int, people: pl.DataFrame, offers: pl.Data
         pl.col("vat_registered") & pl.col("org_number").is_not_null(),
         pl.Series("radius_km", rng.choice(np.array([5.0, 10.0, 15.0, 25.0, 50.0]), count)),
         (pl.col("created_at") + pl.Series(rng.integers(HOUR, 2 * DAY, count))).alias("published_at"),
-    )  # fmt: skip
+    )
     slugs = dict(enumerate([category.slug for category in CATEGORIES], start=1))
     skills = (
-        offers.select(account_id="provider_id", skill=pl.col("category_id").replace_strict(slugs, return_dtype=pl.String))
+        offers.select(
+            account_id="provider_id", skill=pl.col("category_id").replace_strict(slugs, return_dtype=pl.String)
+        )
         .group_by("account_id", maintain_order=True)
         .agg(skills="skill")
     )
     base = base.join(skills, on="account_id", how="left", maintain_order="left")
     draft = base.with_columns(
-        valid_from=pl.col("created_at") + 60, published_at=pl.lit(None, pl.Int64), stripe_account_id=pl.lit(None, pl.String)
+        valid_from=pl.col("created_at") + 60,
+        published_at=pl.lit(None, pl.Int64),
+        stripe_account_id=pl.lit(None, pl.String),
     )
     return stack([draft, base.with_columns(valid_from=pl.col("published_at"))])
 

@@ -25,9 +25,16 @@ from demo.world.upserts import Connection, delete, rows_of_account, undecided_fl
 Progress = Callable[[str], None]
 Tables = dict[str, pl.DataFrame]
 _PEOPLE_COLUMNS = (
-    "account_id", "customer_id", "provider_id", "author_id", "subject_id", "sender_id", "recipient_id", "claimant_id",
+    "account_id",
+    "customer_id",
+    "provider_id",
+    "author_id",
+    "subject_id",
+    "sender_id",
+    "recipient_id",
+    "claimant_id",
     "about_account_id",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +81,15 @@ def _play_day(world: Path, content: dict[str, Any], connection: Connection) -> d
     stripe = write_stripe_day(world, day, state, news.objects, chapter, shown["account"], plan.leaver, ids)
     count = max(1, round(spec.events * 1.25 * DAY / EVENT_HISTORY))
     lines = write_events(
-        world, spec, news.people, plan.merged,
-        step=day.step, window=(day.start, day.end), count=count, first=ids["tracking_event"],
-    )  # fmt: skip
+        world,
+        spec,
+        news.people,
+        plan.merged,
+        step=day.step,
+        window=(day.start, day.end),
+        count=count,
+        first=ids["tracking_event"],
+    )
     ids["tracking_event"] += count
     _write_truth(world, day, truth, plan.leaver)
     state = replace(
@@ -107,9 +120,14 @@ def _news(
     rng = day.generator("demand")
     weight = demand_weights(day.start, day.end, day.spec.start)[1].sum()
     demand = make_demand(
-        rng, people, make_supply(people, offers), day.start, day.end, day.spec.start,
+        rng,
+        people,
+        make_supply(people, offers),
+        day.start,
+        day.end,
+        day.spec.start,
         1 + int(rng.poisson(requests_per_weight * float(weight))),
-    )  # fmt: skip
+    )
     nothing = as_drafts(demand.drafts.clear())
     chapter = write_chapter(day.spec.seed, day.step, people, demand, nothing, (day.start, day.end), ids)
     own = {"privacy_request": requests, "login": daily.logins(day, people)}
@@ -135,9 +153,7 @@ def _plan(day: Day, state: State, shown: Tables, news: News, flags: pl.DataFrame
     gone = {} if leaver is None else rows_of_account(merged, leaver)
     for name, keys in gone.items():
         merged[name] = merged[name].join(keys, on=TABLES[name].key, how="anti", maintain_order="left")
-    waiting = {
-        name: _without(frame, leaver, gone) for name, frame in waiting.items() if name != "fraud_flag_decision"
-    }
+    waiting = {name: _without(frame, leaver, gone) for name, frame in waiting.items() if name != "fraud_flag_decision"}
     return _Plan(merged=merged, changes=changes, gone=gone, waiting=waiting, leaver=leaver)
 
 
@@ -185,5 +201,8 @@ def _write_truth(world: Path, day: Day, truth: pl.DataFrame, leaver: str | None)
     visible = truth.filter((pl.col("visible_from") > day.start) & (pl.col("visible_from") <= day.end))
     output.append_json_rows(world / "truth" / "privacy_requests.jsonl", visible)
     left = [] if leaver is None else [leaver]
-    rows = pl.DataFrame({"account_id": left, "vanished_at": [day.end] * len(left)}, schema={"account_id": pl.String, "vanished_at": pl.Int64})
+    rows = pl.DataFrame(
+        {"account_id": left, "vanished_at": [day.end] * len(left)},
+        schema={"account_id": pl.String, "vanished_at": pl.Int64},
+    )
     output.append_json_rows(world / "truth" / "vanished.jsonl", rows)

@@ -23,8 +23,11 @@ def slot_versions(
     taken = life.select(
         ids.alias("slot_id"),
         people["account_id"].gather(life["provider"]).alias("provider_id"),
-        "starts_at", "ends_at", "booked_at", "cancelled_at",
-    )  # fmt: skip
+        "starts_at",
+        "ends_at",
+        "booked_at",
+        "cancelled_at",
+    )
     opened_before = pl.Series(rng.integers(DAY, 20 * DAY, life.height))
     opened = taken.with_columns(state=pl.lit("open"), valid_from=pl.col("booked_at") - opened_before)
     booked = taken.with_columns(state=pl.lit("booked"), valid_from=pl.col("booked_at"))
@@ -61,23 +64,27 @@ def message_rows(
     """The chat: some lines before the booking, a conversation about it, thanks after. Append-only rows."""
     talks = candidates.filter((pl.col("response") == "accepted") & pl.Series(rng.random(candidates.height) < 0.35))
     before = talks.select(
-        "customer", "provider",
+        "customer",
+        "provider",
         conversation_id=pl.col("request_id") * 10 + pl.col("rank_position"),
         booking_id=pl.lit(None, pl.Int64),
         sent_at=pl.col("responded_at") + 30,
         by_provider=pl.lit(True),
-    )  # fmt: skip
+    )
     opening = before.with_columns(body=texts.fill(rng, texts.MESSAGE_BEFORE, people[talks["provider"]]))
     lines = rng.poisson(2.2, life.height)
     row = np.repeat(np.arange(life.height), lines)
     about = life[row].select("customer", "provider", "booking_id", "booked_at", "ends_at")
     share = rng.random(len(row))
     about = about.select(
-        "customer", "provider", "booking_id",
+        "customer",
+        "provider",
+        "booking_id",
         conversation_id=pl.col("booking_id") * 10 + 100_000_000,
-        sent_at=pl.col("booked_at") + ((pl.col("ends_at") + 6 * HOUR - pl.col("booked_at")) * pl.Series(share)).cast(pl.Int64),
+        sent_at=pl.col("booked_at")
+        + ((pl.col("ends_at") + 6 * HOUR - pl.col("booked_at")) * pl.Series(share)).cast(pl.Int64),
         by_provider=pl.Series(rng.random(len(row)) < 0.5),
-    )  # fmt: skip
+    )
     sender = np.where(about["by_provider"].to_numpy(), about["provider"].to_numpy(), about["customer"].to_numpy())
     about = about.with_columns(body=texts.fill(rng, texts.MESSAGE, people[sender]))
     return as_messages(people, stack([opening, about]))
@@ -88,11 +95,14 @@ def as_messages(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     sender = np.where(rows["by_provider"].to_numpy(), rows["provider"].to_numpy(), rows["customer"].to_numpy())
     recipient = np.where(rows["by_provider"].to_numpy(), rows["customer"].to_numpy(), rows["provider"].to_numpy())
     return rows.select(
-        "conversation_id", "booking_id", "body", "sent_at",
+        "conversation_id",
+        "booking_id",
+        "body",
+        "sent_at",
         people["account_id"].gather(sender).alias("sender_id"),
         people["account_id"].gather(recipient).alias("recipient_id"),
         pl.col("sent_at").alias("valid_from"),
-    )  # fmt: skip
+    )
 
 
 def review_versions(rng: np.random.Generator, people: pl.DataFrame, life: pl.DataFrame, first_id: int) -> pl.DataFrame:
@@ -125,7 +135,8 @@ def review_versions(rng: np.random.Generator, people: pl.DataFrame, life: pl.Dat
     )
     edited = rng.random(len(row)) < 0.05
     later = base.filter(pl.Series(edited)).with_columns(
-        rating=(pl.col("rating") - 1).clip(1), valid_from=pl.col("valid_from") + pl.Series(rng.integers(HOUR, 9 * DAY, int(edited.sum())))
+        rating=(pl.col("rating") - 1).clip(1),
+        valid_from=pl.col("valid_from") + pl.Series(rng.integers(HOUR, 9 * DAY, int(edited.sum()))),
     )
     return pl.concat([base, later])
 
@@ -238,7 +249,9 @@ def survey_rows(rng: np.random.Generator, people: pl.DataFrame, life: pl.DataFra
     written = pl.Series(rng.random(count) < 0.5)
     answers = (
         pl.when(written)
-        .then(pl.concat_str(pl.lit('{"nps": '), pl.col("nps"), pl.lit(', "comment": "'), pl.col("comment"), pl.lit('"}')))
+        .then(
+            pl.concat_str(pl.lit('{"nps": '), pl.col("nps"), pl.lit(', "comment": "'), pl.col("comment"), pl.lit('"}'))
+        )
         .otherwise(pl.concat_str(pl.lit('{"nps": '), pl.col("nps"), pl.lit("}")))
     )
     return frame.select("account_id", "survey", "submitted_at", "valid_from", answers.alias("answers"))

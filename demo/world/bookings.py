@@ -14,13 +14,29 @@ from demo.world.spec import DAY, HOUR
 
 FEE_SHARE = 0.15
 _DRAFT = {
-    "request_id": pl.Int64, "customer": pl.Int64, "provider": pl.Int64, "category_id": pl.Int64, "price_nok": pl.Float64,
-    "booked_at": pl.Int64, "starts_at": pl.Int64, "part": pl.String,
+    "request_id": pl.Int64,
+    "customer": pl.Int64,
+    "provider": pl.Int64,
+    "category_id": pl.Int64,
+    "price_nok": pl.Float64,
+    "booked_at": pl.Int64,
+    "starts_at": pl.Int64,
+    "part": pl.String,
     # what a planted case fixes; null leaves it to chance
-    "fate": pl.String, "method": pl.String, "completed_at": pl.Int64, "paid_at": pl.Int64, "declines": pl.Int64,
-    "disputed_at": pl.Int64, "dispute_status": pl.String, "warned_at": pl.Int64, "refunded_at": pl.Int64,
-    "refund_share": pl.Float64, "claim_status": pl.String, "claimed_at": pl.Int64, "review_rating": pl.Int64,
-}  # fmt: skip
+    "fate": pl.String,
+    "method": pl.String,
+    "completed_at": pl.Int64,
+    "paid_at": pl.Int64,
+    "declines": pl.Int64,
+    "disputed_at": pl.Int64,
+    "dispute_status": pl.String,
+    "warned_at": pl.Int64,
+    "refunded_at": pl.Int64,
+    "refund_share": pl.Float64,
+    "claim_status": pl.String,
+    "claimed_at": pl.Int64,
+    "review_rating": pl.Int64,
+}
 
 
 def as_drafts(frame: pl.DataFrame) -> pl.DataFrame:
@@ -106,16 +122,29 @@ def _money_troubles(rng: np.random.Generator, life: pl.DataFrame) -> pl.DataFram
 def booking_versions(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
     """booked → in_progress → completed → paid, or cancelled or no_show on the way."""
     base = life.select(
-        "booking_id", "request_id", "category_id", "starts_at", "ends_at", "booked_at", "completed_at", "paid_at",
-        "cancelled_at", "cancelled_by", "fate",
+        "booking_id",
+        "request_id",
+        "category_id",
+        "starts_at",
+        "ends_at",
+        "booked_at",
+        "completed_at",
+        "paid_at",
+        "cancelled_at",
+        "cancelled_by",
+        "fate",
         people["account_id"].gather(life["customer"]).alias("customer_id"),
         people["account_id"].gather(life["provider"]).alias("provider_id"),
         (pl.col("price_ore") / 100).alias("price_nok"),
         (pl.col("fee_ore") / 100).alias("platform_fee_nok"),
         pl.col("method").alias("payment_method"),
         pl.col("pi_id").alias("stripe_payment_intent_id"),
-    )  # fmt: skip
-    nothing = {"completed_at": pl.lit(None, pl.Int64), "paid_at": pl.lit(None, pl.Int64), "cancelled_by": pl.lit(None, pl.String)}
+    )
+    nothing = {
+        "completed_at": pl.lit(None, pl.Int64),
+        "paid_at": pl.lit(None, pl.Int64),
+        "cancelled_by": pl.lit(None, pl.String),
+    }
     done = pl.col("fate").is_in(["paid", "unpaid"])
     stages = [
         base.with_columns(status=pl.lit("booked"), valid_from=pl.col("booked_at"), **nothing),
@@ -126,7 +155,9 @@ def booking_versions(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
         base.filter(pl.col("paid_at").is_not_null()).with_columns(
             status=pl.lit("completed"), valid_from=pl.max_horizontal("paid_at", "completed_at")
         ),
-        base.filter(pl.col("fate") == "cancelled").with_columns(status=pl.lit("cancelled"), valid_from=pl.col("cancelled_at")),
+        base.filter(pl.col("fate") == "cancelled").with_columns(
+            status=pl.lit("cancelled"), valid_from=pl.col("cancelled_at")
+        ),
         base.filter(pl.col("fate") == "no_show").with_columns(
             status=pl.lit("no_show"), valid_from=pl.col("starts_at") + HOUR
         ),

@@ -55,7 +55,7 @@ CATEGORIES: tuple[Category, ...] = (
     _category(7, "window_cleaning", ("Vinduspuss", "Window cleaning"), 6, "job", 900, 2, _SUMMER, 0.6, ("Vinduspuss ute og inne",)),
     _category(8, "pet_care", ("Dyrepass", "Pet care"), 6, "job", 250, 1, _MOVING, 1.6, ("Lufting av hund", "Kattepass i ferien")),
     _category(9, "babysitting", ("Barnepass", "Babysitting"), 6, "hour", 190, 4, _XMAS, 1.9, ("Barnevakt på kveldstid",)),
-    _category(10, "tutoring", ("Leksehjelp", "Tutoring"), 5, "hour", 330, 1.5, _SCHOOL, 0.5, ("Leksehjelp i matematikk", "Norsk for nybegynnere")),
+    _category(10, "tutoring", ("Leksehjelp", "Tutoring"), 5, "hour", 330, 1.5, _SCHOOL, 0.5, ("Leksehjelp i matte", "Norskhjelp")),
     _category(11, "it_help", ("Datahjelp", "IT help"), 3, "hour", 550, 1.5, _FLAT, 0.6, ("Hjelp med PC og nett",)),
     _category(12, "hairdresser", ("Frisør hjemme", "Hairdresser at home"), 2, "job", 690, 1, _XMAS, 0.9, ("Klipp hjemme hos deg",)),
 )  # fmt: skip

@@ -60,13 +60,23 @@ def write_chapter(
     }
     numbered = {
         "availability_slot": slot_versions(
-            generator(seed, "slots", step), people, life, max(window[0], window[1] - 60 * DAY), window[1], ids["availability_slot"]
+            generator(seed, "slots", step),
+            people,
+            life,
+            max(window[0], window[1] - 60 * DAY),
+            window[1],
+            ids["availability_slot"],
         ),
         "review": review_versions(generator(seed, "reviews", step), people, life, ids["review"]),
         "insurance_claim": claim_versions(generator(seed, "claims", step), people, life, ids["insurance_claim"]),
         "support_case": case_versions(generator(seed, "cases", step), people, life, ids["support_case"]),
     }
-    for name, key in (("availability_slot", "slot_id"), ("review", "review_id"), ("insurance_claim", "claim_id"), ("support_case", "case_id")):
+    for name, key in (
+        ("availability_slot", "slot_id"),
+        ("review", "review_id"),
+        ("insurance_claim", "claim_id"),
+        ("support_case", "case_id"),
+    ):
         ids[name] = max(ids[name], int(numbered[name][key].max() or 0) + 1)  # type: ignore[arg-type]
     paid = paid_bookings(people, life)
     objects = payment_objects(paid)

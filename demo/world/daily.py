@@ -77,7 +77,9 @@ def changed_details(day: Day, people: pl.DataFrame, shown: dict[str, pl.DataFram
         pl.when(~is_phone).then(emails).otherwise("email").alias("email"),
         pl.Series("valid_from", rng.integers(day.start, day.end, chosen.height)),
     )
-    rows = seconds("account", shown["account"]).drop("phone", "email").join(edits, on="account_id", maintain_order="right")
+    rows = (
+        seconds("account", shown["account"]).drop("phone", "email").join(edits, on="account_id", maintain_order="right")
+    )
     moved = people.join(edits.drop("valid_from"), on="account_id", how="left", suffix="_new", maintain_order="left")
     moved = moved.with_columns(phone=pl.coalesce("phone_new", "phone"), email=pl.coalesce("email_new", "email"))
     offers = seconds("service_offer", shown["service_offer"]).filter("active")
@@ -126,11 +128,17 @@ def privacy_requests(
         pl.lit(None, pl.Int64).alias("withdrawn_at"),
         at.alias("valid_from"),
     )
-    verified = base.with_columns(identity_verified_at=pl.col("requested_at") + HOUR, valid_from=pl.col("requested_at") + HOUR)
+    verified = base.with_columns(
+        identity_verified_at=pl.col("requested_at") + HOUR, valid_from=pl.col("requested_at") + HOUR
+    )
     truth = base.select(
-        "privacy_request_id", "account_id", "kind",
-        case=pl.lit("no_booking"), expected_state=pl.lit("done"), visible_from="requested_at",
-    )  # fmt: skip
+        "privacy_request_id",
+        "account_id",
+        "kind",
+        case=pl.lit("no_booking"),
+        expected_state=pl.lit("done"),
+        visible_from="requested_at",
+    )
     quiet = pl.when(pl.col("account_id").is_in(askers["account_id"].implode())).then(0.0).otherwise("customer_weight")
     return people.with_columns(quiet.alias("customer_weight")), pl.concat([base, verified]), truth
 
@@ -140,7 +148,9 @@ def leaver(day: Day, people: pl.DataFrame) -> str | None:
     planted = people.filter((pl.col("cast") == "privacy:vanishing") & ~pl.col("gone"))
     if planted.height:
         return str(planted["account_id"][0])
-    quiet = people.filter((pl.col("cast") == "") & ~pl.col("gone") & ~pl.col("is_provider") & (pl.col("created_at") < day.start))
+    quiet = people.filter(
+        (pl.col("cast") == "") & ~pl.col("gone") & ~pl.col("is_provider") & (pl.col("created_at") < day.start)
+    )
     quiet = quiet.sort("customer_weight", "account_id")
     return str(quiet["account_id"][0]) if quiet.height else None
 

@@ -18,9 +18,16 @@ HUGE_TEXT = 200_000
 
 
 def write_events(
-    folder: Path, spec: WorldSpec, people: pl.DataFrame, shown: dict[str, pl.DataFrame], *, step: int = 0,
-    window: tuple[int, int] | None = None, count: int | None = None, first: int = 1,
-) -> int:  # fmt: skip
+    folder: Path,
+    spec: WorldSpec,
+    people: pl.DataFrame,
+    shown: dict[str, pl.DataFrame],
+    *,
+    step: int = 0,
+    window: tuple[int, int] | None = None,
+    count: int | None = None,
+    first: int = 1,
+) -> int:
     """Writes the events received in the window (default: the history until now) and gives the number of lines."""
     window = window or (spec.now - EVENT_HISTORY, spec.now)
     count = spec.events if count is None else count
@@ -112,7 +119,13 @@ def _broken(rng: np.random.Generator, line: str, account_id: str | None) -> str:
         return line.replace('"receivedAt":"', '"receivedAt":"yesterday, about ', 1)
     if way < 10:
         stranger = str(uuids(rng, 1)[0])
-        return line.replace(account_id, stranger) if account_id else line.replace('"userId":null', f'"userId":"{stranger}"', 1)
+        return (
+            line.replace(account_id, stranger)
+            if account_id
+            else line.replace('"userId":null', f'"userId":"{stranger}"', 1)
+        )
     if way < 11:
-        return line.replace('"properties":{', '"properties":{"note":"' + "la " * (HUGE_TEXT // 3) + '",', 1).replace(',}', "}", 1)
+        return line.replace('"properties":{', '"properties":{"note":"' + "la " * (HUGE_TEXT // 3) + '",', 1).replace(
+            ",}", "}", 1
+        )
     return line.replace('"context":{', '"context":{\x00\x07\x1b', 1)

@@ -122,7 +122,9 @@ def _stolen_cards(stage: Stage) -> pl.DataFrame:
 
 def _victims_jobs(stage: Stage) -> pl.DataFrame:
     """Honest work by providers who later are taken over or lead customers off the platform."""
-    providers = stack([members(stage.people, kind) for kind in ("account_takeover", "off_platform_contact", "fake_reviews")])
+    providers = stack(
+        [members(stage.people, kind) for kind in ("account_takeover", "off_platform_contact", "fake_reviews")]
+    )
     providers = providers.filter("is_provider")
     jobs = pl.concat([_jobs(stage, providers, 45, 200) for _ in range(2)])
     return jobs.with_columns(provider="customer", customer=pl.Series(stage.customers(jobs.height)))
@@ -223,7 +225,13 @@ def _shared_logins(stage: Stage) -> pl.DataFrame:
         at = start + 240 * pl.int_range(pl.len()).over("cast", "cast_group") + 7_200 * pl.col("cast_group")
         evenings.append(
             shared.select(
-                "account_id", "device_id", "ip", at=at, success=pl.lit(True), user_agent=pl.lit(USER_AGENTS[1]), country=pl.lit("NO")
+                "account_id",
+                "device_id",
+                "ip",
+                at=at,
+                success=pl.lit(True),
+                user_agent=pl.lit(USER_AGENTS[1]),
+                country=pl.lit("NO"),
             ).with_columns(valid_from="at")
         )
     return pl.concat(evenings)

@@ -33,10 +33,21 @@ from demo.world.tables import TABLES, WORLD_TABLES, show, split_at, stack, with_
 
 Progress = Callable[[str], None]
 _FIRST_IDS = {
-    "service_offer": 1_001, "availability_slot": 500_001, "service_request": 100_001, "booking": 200_001, "review": 300_001,
-    "message": 1_000_001, "support_case": 40_001, "survey_response": 50_001, "login": 2_000_001, "insurance_claim": 60_001,
-    "consent": 700_001, "privacy_request": 7_001, "fraud_flag_decision": 8_001, "event": 1,
-}  # fmt: skip
+    "service_offer": 1_001,
+    "availability_slot": 500_001,
+    "service_request": 100_001,
+    "booking": 200_001,
+    "review": 300_001,
+    "message": 1_000_001,
+    "support_case": 40_001,
+    "survey_response": 50_001,
+    "login": 2_000_001,
+    "insurance_claim": 60_001,
+    "consent": 700_001,
+    "privacy_request": 7_001,
+    "fraud_flag_decision": 8_001,
+    "event": 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

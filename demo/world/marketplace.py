@@ -17,7 +17,9 @@ from demo.world.spec import DAY, HISTORY, HOUR
 
 MOST_CANDIDATES = 6
 REQUEST_LIFETIME = 7 * DAY
-_HOURS = np.array([0.2, 0.1, 0.05, 0.05, 0.1, 0.4, 1, 2, 3, 4, 4.5, 4.2, 4, 3.6, 3.4, 3.2, 3.4, 4, 5, 5.5, 5, 3.5, 1.8, 0.7])
+_HOURS = np.array(
+    [0.2, 0.1, 0.05, 0.05, 0.1, 0.4, 1, 2, 3, 4, 4.5, 4.2, 4, 3.6, 3.4, 3.2, 3.4, 4, 5, 5.5, 5, 3.5, 1.8, 0.7]
+)
 _LOCAL_OFFSET = HOUR  # Norwegian winter time: people sleep by it, summer time is left out
 
 
@@ -178,9 +180,7 @@ def _make_candidates(
     )
 
 
-def _settle(
-    rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFrame, candidates: pl.DataFrame
-) -> Demand:
+def _settle(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFrame, candidates: pl.DataFrame) -> Demand:
     """Who accepts, whom the customer takes, and when: better ranked, faster and cheaper ones are taken more often."""
     answers = candidates.with_columns(
         response=pl.when(pl.col("answer") < 0.22 + 0.42 * pl.col("quality"))
@@ -238,14 +238,29 @@ def request_versions(people: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFra
     """Open when made; then matched, cancelled by the customer, or expired."""
     place = requests["place"].to_numpy()
     base = requests.select(
-        "request_id", "category_id", "description", "address_line", "latitude", "longitude", "wanted_from", "wanted_to",
-        "created_at", "booked_at", "is_booked", "gives_up", "thinks",
+        "request_id",
+        "category_id",
+        "description",
+        "address_line",
+        "latitude",
+        "longitude",
+        "wanted_from",
+        "wanted_to",
+        "created_at",
+        "booked_at",
+        "is_booked",
+        "gives_up",
+        "thinks",
         people["account_id"].gather(requests["customer"]).alias("customer_id"),
         text_series(places.column("postal_code")[place], "postal_code"),
-    )  # fmt: skip
+    )
     end = pl.col("created_at") + REQUEST_LIFETIME
     closed = base.with_columns(
-        status=pl.when("is_booked").then(pl.lit("matched")).when("gives_up").then(pl.lit("cancelled")).otherwise(pl.lit("expired")),
+        status=pl.when("is_booked")
+        .then(pl.lit("matched"))
+        .when("gives_up")
+        .then(pl.lit("cancelled"))
+        .otherwise(pl.lit("expired")),
         valid_from=pl.when("is_booked")
         .then("booked_at")
         .when("gives_up")
@@ -259,9 +274,14 @@ def request_versions(people: pl.DataFrame, requests: pl.DataFrame) -> pl.DataFra
 def candidate_versions(people: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
     """Pending when shown; then accepted or declined, or expired after three days."""
     base = candidates.select(
-        "request_id", "rank_position", "price_nok", "shown_at", "responded_at", "response",
+        "request_id",
+        "rank_position",
+        "price_nok",
+        "shown_at",
+        "responded_at",
+        "response",
         people["account_id"].gather(candidates["provider"]).alias("provider_id"),
-    )  # fmt: skip
+    )
     silent = pl.col("response") == "expired"
     answered = base.with_columns(
         valid_from=pl.when(silent).then(pl.col("shown_at") + 72 * HOUR).otherwise("responded_at"),

@@ -1,11 +1,11 @@
 """A world's folder: writing and reading its parts.
 
-    world.json              seed, size, clock, step, counts, next ids
-    app_db/<table>.parquet  what the app's database holds now
-    stripe/<type>.jsonl     what Stripe holds now
-    events/dt=…/*.jsonl.gz  what the event collector has received
-    truth/                  what the pipeline must find out by itself
-    state/                  what the world needs to go on: people, and versions of the future
+world.json              seed, size, clock, step, counts, next ids
+app_db/<table>.parquet  what the app's database holds now
+stripe/<type>.jsonl     what Stripe holds now
+events/dt=…/*.jsonl.gz  what the event collector has received
+truth/                  what the pipeline must find out by itself
+state/                  what the world needs to go on: people, and versions of the future
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def write_world_file(world: Path, content: dict[str, Any]) -> None:
 def read_world_file(world: Path) -> dict[str, Any]:
     file = world / "world.json"
     if not file.exists():
-        raise FileNotFoundError(f"{world} is no world: it has no world.json; make one with `leii demo generate --out {world}`")
+        raise FileNotFoundError(
+            f"{world} is no world: it has no world.json; make one with `leii demo generate --out {world}`"
+        )
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     if content.get("format") != WORLD_FORMAT:
         raise ValueError(f"{file} has format {content.get('format')}, not {WORLD_FORMAT}: generate the world anew")

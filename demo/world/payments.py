@@ -20,8 +20,13 @@ _FEES = {"card": (0.014, 200), "klarna": (0.029, 300), "vipps": (0.0175, 100)}  
 DISPUTE_FEE = 15_000
 # The balance transaction that an object names as its own: column and number (see `_balance`).
 _ENTRIES = {
-    "charge_entry": 0, "transfer_entry": 1, "fee_entry": 2, "refund_entry": 4, "reversal_entry": 5, "fee_refund_entry": 6,
-}  # fmt: skip
+    "charge_entry": 0,
+    "transfer_entry": 1,
+    "fee_entry": 2,
+    "refund_entry": 4,
+    "reversal_entry": 5,
+    "fee_refund_entry": 6,
+}
 _METHOD_KEYS = {"card": 0, "klarna": 1, "vipps": 2}
 
 
@@ -39,27 +44,40 @@ def paid_bookings(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
     fixed = life["method"].replace_strict({m: f[1] for m, f in _FEES.items()}, return_dtype=pl.Int64)
     who = [
         people[column].gather(customer).alias(f"customer_{column}")
-        for column in ("account_id", "full_name", "email", "phone", "card_fingerprint", "card_last4", "card_brand", "ip")
+        for column in (
+            "account_id",
+            "full_name",
+            "email",
+            "phone",
+            "card_fingerprint",
+            "card_last4",
+            "card_brand",
+            "ip",
+        )
     ]
-    return life.with_columns(
-        *who,
-        people["stripe_customer_id"].gather(customer).alias("customer_id"),
-        people["stripe_account_id"].gather(provider).alias("destination"),
-        people["account_id"].gather(provider).alias("provider_account_id"),
-        (pl.col("price_ore") * share).round().cast(pl.Int64).alias("_share"),
-        ids_of("ch", key * 16).alias("charge_id"),
-        ids_of("tr", key).alias("transfer_id"),
-        ids_of("py", key).alias("destination_payment"),
-        ids_of("fee", key).alias("fee_id"),
-        ids_of("pm", pl.Series(customer * 4) + method_key).alias("payment_method"),
-    ).with_columns(
-        stripe_fee=pl.col("_share") + fixed,
-        refund_ore=(pl.col("price_ore") * pl.col("refund_share")).round().cast(pl.Int64),
-        refund_fee_ore=(pl.col("fee_ore") * pl.col("refund_share")).round().cast(pl.Int64),
-        refund_id=ids_of("re", key),
-        reversal_id=ids_of("trr", key),
-        **{name: ids_of("txn", key * 32 + number) for name, number in _ENTRIES.items()},
-    ).drop("_share")
+    return (
+        life.with_columns(
+            *who,
+            people["stripe_customer_id"].gather(customer).alias("customer_id"),
+            people["stripe_account_id"].gather(provider).alias("destination"),
+            people["account_id"].gather(provider).alias("provider_account_id"),
+            (pl.col("price_ore") * share).round().cast(pl.Int64).alias("_share"),
+            ids_of("ch", key * 16).alias("charge_id"),
+            ids_of("tr", key).alias("transfer_id"),
+            ids_of("py", key).alias("destination_payment"),
+            ids_of("fee", key).alias("fee_id"),
+            ids_of("pm", pl.Series(customer * 4) + method_key).alias("payment_method"),
+        )
+        .with_columns(
+            stripe_fee=pl.col("_share") + fixed,
+            refund_ore=(pl.col("price_ore") * pl.col("refund_share")).round().cast(pl.Int64),
+            refund_fee_ore=(pl.col("fee_ore") * pl.col("refund_share")).round().cast(pl.Int64),
+            refund_id=ids_of("re", key),
+            reversal_id=ids_of("trr", key),
+            **{name: ids_of("txn", key * 32 + number) for name, number in _ENTRIES.items()},
+        )
+        .drop("_share")
+    )
 
 
 def payment_objects(paid: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -77,11 +95,13 @@ def payment_objects(paid: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "dispute": _disputes(disputes),
         "radar.early_fraud_warning": _dated(
             paid.filter(pl.col("warned_at").is_not_null() & pl.col("paid_at").is_not_null()),
-            "issfr", "warned_at", "radar.early_fraud_warning.created",
+            "issfr",
+            "warned_at",
+            "radar.early_fraud_warning.created",
         ),
         "review": _reviews(paid),
         "balance_transaction": _balance(paid, refunds, disputes),
-    }  # fmt: skip
+    }
 
 
 def _event(name: str | None) -> pl.Expr:
@@ -101,11 +121,16 @@ def _dated(frame: pl.DataFrame, prefix: str, at: str, event: str | None) -> pl.D
 
 def _intents(paid: pl.DataFrame) -> pl.DataFrame:
     base = paid.with_columns(pl.col("pi_id").alias("id"))
-    waiting = {"status": pl.lit("requires_payment_method"), "received": pl.lit(0), "latest_charge": pl.lit(None, pl.String)}
+    waiting = {
+        "status": pl.lit("requires_payment_method"),
+        "received": pl.lit(0),
+        "latest_charge": pl.lit(None, pl.String),
+    }
     declined = base.filter(pl.col("declines") > 0).with_columns(
-        status=pl.lit("requires_payment_method"), received=pl.lit(0),
+        status=pl.lit("requires_payment_method"),
+        received=pl.lit(0),
         latest_charge=ids_of("ch", base.filter(pl.col("declines") > 0)["booking_id"] * 16 + 1),
-    )  # fmt: skip
+    )
     succeeded = base.filter(pl.col("paid_at").is_not_null()).with_columns(
         status=pl.lit("succeeded"), received=pl.col("price_ore"), latest_charge=pl.col("charge_id")
     )
@@ -139,8 +164,10 @@ def _charges(paid: pl.DataFrame) -> pl.DataFrame:
         tried = money.filter(pl.col("declines") >= attempt)
         failed = tried.with_columns(
             ids_of("ch", tried["booking_id"] * 16 + attempt).alias("id"),
-            status=pl.lit("failed"), refunded_ore=pl.lit(0), disputed=pl.lit(False),
-        )  # fmt: skip
+            status=pl.lit("failed"),
+            refunded_ore=pl.lit(0),
+            disputed=pl.lit(False),
+        )
         at = pl.col("paid_at") - 300 * attempt
         frames.append(_stamped(failed, at, at, "charge.failed"))
     return pl.concat(frames, how="diagonal_relaxed")
@@ -150,7 +177,10 @@ def _transfers(paid: pl.DataFrame) -> pl.DataFrame:
     money = paid.filter(pl.col("paid_at").is_not_null()).with_columns(id=pl.col("transfer_id"), reversed_ore=pl.lit(0))
     undone = money.filter(pl.col("refunded_at").is_not_null()).with_columns(reversed_ore=pl.col("refund_ore"))
     return pl.concat(
-        [_stamped(money, "paid_at", "paid_at", "transfer.created"), _stamped(undone, "paid_at", "refunded_at", "transfer.reversed")],
+        [
+            _stamped(money, "paid_at", "paid_at", "transfer.created"),
+            _stamped(undone, "paid_at", "refunded_at", "transfer.reversed"),
+        ],
         how="diagonal_relaxed",
     )
 
@@ -202,9 +232,18 @@ def _reviews(paid: pl.DataFrame) -> pl.DataFrame:
 
 
 def _entry(
-    frame: pl.DataFrame, number: int, kind: str, category: str, amount: pl.Expr, fee: pl.Expr, source: pl.Expr, at: str, *,
-    delay_days: int = 0, connected: bool = False,
-) -> pl.DataFrame:  # fmt: skip
+    frame: pl.DataFrame,
+    number: int,
+    kind: str,
+    category: str,
+    amount: pl.Expr,
+    fee: pl.Expr,
+    source: pl.Expr,
+    at: str,
+    *,
+    delay_days: int = 0,
+    connected: bool = False,
+) -> pl.DataFrame:
     """Balance transactions of one kind, one a booking; `number` tells the kinds of a booking apart in their ids."""
     available = (pl.col(at) // DAY + delay_days) * DAY if delay_days else pl.col(at)
     return frame.select(
@@ -232,24 +271,63 @@ def _balance(paid: pl.DataFrame, refunds: pl.DataFrame, disputes: pl.DataFrame) 
             _entry(money, 0, "charge", "charge", price, own("stripe_fee"), own("charge_id"), "paid_at", delay_days=2),
             _entry(money, 1, "transfer", "transfer", -price, zero, own("transfer_id"), "paid_at", delay_days=2),
             _entry(money, 2, "application_fee", "platform_earning", fee, zero, own("fee_id"), "paid_at", delay_days=2),
-            _entry(money, 3, "payment", "charge", price, fee, own("destination_payment"), "paid_at", delay_days=2, connected=True),
-            _entry(refunds, 4, "refund", "refund", -refund, zero, pl.lit(ids_of("re", refunds["booking_id"])), "refunded_at"),
             _entry(
-                refunds, 5, "transfer_refund", "transfer_reversal", refund, zero,
-                pl.lit(ids_of("trr", refunds["booking_id"])), "refunded_at",
+                money,
+                3,
+                "payment",
+                "charge",
+                price,
+                fee,
+                own("destination_payment"),
+                "paid_at",
+                delay_days=2,
+                connected=True,
             ),
             _entry(
-                refunds, 6, "application_fee_refund", "platform_earning_refund", -refund_fee, zero,
-                pl.lit(ids_of("fr", refunds["booking_id"])), "refunded_at",
+                refunds,
+                4,
+                "refund",
+                "refund",
+                -refund,
+                zero,
+                pl.lit(ids_of("re", refunds["booking_id"])),
+                "refunded_at",
             ),
             _entry(
-                refunds, 7, "payment_refund", "refund", -refund, -refund_fee, pl.lit(ids_of("pyr", refunds["booking_id"])),
-                "refunded_at", connected=True,
+                refunds,
+                5,
+                "transfer_refund",
+                "transfer_reversal",
+                refund,
+                zero,
+                pl.lit(ids_of("trr", refunds["booking_id"])),
+                "refunded_at",
+            ),
+            _entry(
+                refunds,
+                6,
+                "application_fee_refund",
+                "platform_earning_refund",
+                -refund_fee,
+                zero,
+                pl.lit(ids_of("fr", refunds["booking_id"])),
+                "refunded_at",
+            ),
+            _entry(
+                refunds,
+                7,
+                "payment_refund",
+                "refund",
+                -refund,
+                -refund_fee,
+                pl.lit(ids_of("pyr", refunds["booking_id"])),
+                "refunded_at",
+                connected=True,
             ),
             _entry(disputes, 8, "adjustment", "dispute", -price, pl.lit(DISPUTE_FEE), dispute_id, "disputed_at"),
             _entry(won, 9, "adjustment", "dispute_reversal", price, zero, won_id, "closed_at"),
         ]
-    )  # fmt: skip
+    )
 
 
 def balance_versions(entries: pl.DataFrame) -> pl.DataFrame:
@@ -274,7 +352,16 @@ def payment_method_objects(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataF
     )
     customer = first["customer"].to_numpy()
     key = pl.Series(customer * 4) + first["method"].replace_strict(_METHOD_KEYS, return_dtype=pl.Int64)
-    wanted = ("account_id", "full_name", "email", "phone", "card_fingerprint", "card_last4", "card_brand", "stripe_customer_id")
+    wanted = (
+        "account_id",
+        "full_name",
+        "email",
+        "phone",
+        "card_fingerprint",
+        "card_last4",
+        "card_brand",
+        "stripe_customer_id",
+    )
     return first.with_columns(
         *[people[column].gather(customer) for column in wanted],
         ids_of("pm", key).alias("id"),

@@ -25,7 +25,9 @@ def make_payouts(unpaid: pl.DataFrame, now: int, bank_of: pl.DataFrame) -> tuple
     """
     platform = pl.col("_account").is_null()
     after = pl.col("available_on") - _AT
-    due = pl.when(platform).then(-(-after // DAY) * DAY).otherwise(-(-(after - _MONDAY) // (7 * DAY)) * 7 * DAY + _MONDAY)
+    due = (
+        pl.when(platform).then(-(-after // DAY) * DAY).otherwise(-(-(after - _MONDAY) // (7 * DAY)) * 7 * DAY + _MONDAY)
+    )
     entries = unpaid.with_columns(payout_at=due + _AT)
     ready = entries.filter(pl.col("payout_at") <= now)
     waiting = entries.filter(pl.col("payout_at") > now).select("_account", "net", "available_on")

@@ -54,7 +54,8 @@ _REGIONS: list[tuple[str, float, float, list[tuple[str, str, float, float, float
     ),
     (
         "Agder", 0.95, 0.85, [
-            ("4614", "KRISTIANSAND S", 58.147, 7.996, 3), ("4630", "KRISTIANSAND S", 58.130, 7.960, 2), ("4836", "ARENDAL", 58.461, 8.772, 1.5),
+            ("4614", "KRISTIANSAND S", 58.147, 7.996, 3), ("4630", "KRISTIANSAND S", 58.130, 7.960, 2),
+            ("4836", "ARENDAL", 58.461, 8.772, 1.5),
             ("4790", "LILLESAND", 58.249, 8.378, 0.5),
         ],
     ),

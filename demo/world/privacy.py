@@ -47,7 +47,9 @@ CASES: dict[str, Case] = {
     "open_job": Case(expected="held", completed=-6, paid=-6.2),
     "provider_open_job": Case(expected="held", completed=-5, paid=-5.2, as_provider=True),
     "unpaid_job": Case(expected="held", completed=58),
-    "disputed_charge": Case(expected="held", completed=66, paid=65.5, extra=(("disputed_at", 21), ("dispute_status", "needs_response"))),
+    "disputed_charge": Case(
+        expected="held", completed=66, paid=65.5, extra=(("disputed_at", 21), ("dispute_status", "needs_response"))
+    ),
     "open_claim": Case(expected="held", completed=61, paid=60.5, extra=(("claimed_at", 55), ("claim_status", "filed"))),
     "unverified": Case(expected="waiting_for_identity", verified=None, completed=90, paid=89),
     "verified_later": Case(expected="waiting_for_identity", verified=-0.6, completed=90, paid=89),
@@ -71,13 +73,21 @@ def plant_privacy(stage: Stage, first_request_id: int) -> Planted:
         privacy_request_id=pl.int_range(first_request_id, first_request_id + requests.height)
     )
     base = requests.select(
-        "privacy_request_id", "account_id", "kind", "channel", "requested_at",
-        identity_verified_at=pl.lit(None, pl.Int64), withdrawn_at=pl.lit(None, pl.Int64), valid_from=pl.col("requested_at"),
-    )  # fmt: skip
+        "privacy_request_id",
+        "account_id",
+        "kind",
+        "channel",
+        "requested_at",
+        identity_verified_at=pl.lit(None, pl.Int64),
+        withdrawn_at=pl.lit(None, pl.Int64),
+        valid_from=pl.col("requested_at"),
+    )
     verified = requests.filter(pl.col("identity_verified_at").is_not_null()).select(
         *[c for c in base.columns if c not in ("identity_verified_at", "withdrawn_at", "valid_from")],
-        "identity_verified_at", pl.lit(None, pl.Int64).alias("withdrawn_at"), pl.col("identity_verified_at").alias("valid_from"),
-    )  # fmt: skip
+        "identity_verified_at",
+        pl.lit(None, pl.Int64).alias("withdrawn_at"),
+        pl.col("identity_verified_at").alias("valid_from"),
+    )
     withdrawn = requests.filter(pl.col("withdrawn_at").is_not_null()).select(
         *[c for c in base.columns if c != "valid_from"], pl.col("withdrawn_at").alias("valid_from")
     )

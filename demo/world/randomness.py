@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,7 @@ def generator(seed: int, part: str, step: int = 0) -> np.random.Generator:
 def uuids(rng: np.random.Generator, count: int) -> Texts:
     """Version 4 UUIDs in text."""
     blob = rng.bytes(16 * count)
-    return np.array(
-        [str(uuid.UUID(bytes=blob[i : i + 16], version=4)) for i in range(0, 16 * count, 16)], dtype=object
-    )
+    return np.array([str(uuid.UUID(bytes=blob[i : i + 16], version=4)) for i in range(0, 16 * count, 16)], dtype=object)
 
 
 def stripe_ids(prefix: str, keys: Ints, *, salt: str = "") -> Texts:
@@ -49,7 +48,8 @@ def stripe_ids(prefix: str, keys: Ints, *, salt: str = "") -> Texts:
 def pick(rng: np.random.Generator, weights: Floats, count: int) -> Ints:
     """Indexes drawn in proportion to the weights."""
     steps = np.cumsum(weights)
-    return np.searchsorted(steps, rng.random(count) * steps[-1], side="right").clip(0, len(weights) - 1)
+    chosen: Ints = np.searchsorted(steps, rng.random(count) * steps[-1], side="right").clip(0, len(weights) - 1)
+    return chosen
 
 
 def _mix(values: npt.NDArray[np.uint64], salt: str) -> npt.NDArray[np.uint64]:
@@ -62,7 +62,13 @@ def _mix(values: npt.NDArray[np.uint64], salt: str) -> npt.NDArray[np.uint64]:
         return mixed ^ (mixed >> np.uint64(31))
 
 
-def text_series(values: Texts | list[str | None], name: str = "") -> pl.Series:
+def where(condition: Bools, values: Texts) -> Texts:
+    """The values where the condition holds, else None."""
+    chosen: Texts = np.where(condition, values, np.array(None, dtype=object))
+    return chosen
+
+
+def text_series(values: Texts | Sequence[str | None], name: str = "") -> pl.Series:
     """Texts, some of them None, as a column."""
     return pl.Series(name, list(values), dtype=pl.String)
 

@@ -135,7 +135,10 @@ def ban_rows(people: pl.DataFrame, banned_at: int) -> pl.DataFrame:
     lifted = people.filter((pl.col("cast") == "") & (pl.col("created_at") < banned_at - 200 * DAY))[5:6]
     reason = pl.when(pl.col("cast") == "harassment").then(pl.lit("harassment")).otherwise(pl.lit("repeated abuse"))
     rows = banned.select(
-        "account_id", reason.alias("reason"), pl.lit(banned_at).alias("banned_at"), pl.lit(None, pl.Int64).alias("lifted_at")
+        "account_id",
+        reason.alias("reason"),
+        pl.lit(banned_at).alias("banned_at"),
+        pl.lit(None, pl.Int64).alias("lifted_at"),
     )
     earlier = lifted.select(
         "account_id",

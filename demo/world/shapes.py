@@ -60,3 +60,11 @@ def rendered(template: Any) -> pl.Expr:
         if piece
     ]
     return pl.concat_str(parts)
+
+
+def metadata(*names: tuple[str, str]) -> pl.Expr:
+    """`metadata` from columns: pairs of a name in Stripe and a column of this world."""
+    parts: list[pl.Expr] = []
+    for position, (name, column) in enumerate(names):
+        parts += [pl.lit(f'{"," if position else "{"}"{name}":"'), pl.col(column).cast(pl.String), pl.lit('"')]
+    return pl.concat_str([*parts, pl.lit("}")])

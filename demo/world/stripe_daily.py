@@ -30,9 +30,15 @@ class StripeDay:
 
 
 def write_stripe_day(
-    world: Path, day: Day, state: State, news: dict[str, pl.DataFrame], chapter: Chapter, accounts: pl.DataFrame,
-    leaver: str | None, ids: dict[str, int],
-) -> StripeDay:  # fmt: skip
+    world: Path,
+    day: Day,
+    state: State,
+    news: dict[str, pl.DataFrame],
+    chapter: Chapter,
+    accounts: pl.DataFrame,
+    leaver: str | None,
+    ids: dict[str, int],
+) -> StripeDay:
     """Brings the files to the end of the day. `accounts`: the app's accounts at its beginning; `ids` is moved on."""
     known = state.payment_methods["id"].implode()
     own = dict(chapter.objects)
@@ -57,7 +63,11 @@ def write_stripe_day(
     counts = _write(world, day, lines)
     methods = pl.concat([state.payment_methods, own["payment_method"].select("id")])
     moved = replace(
-        state, objects=waiting, entries=entries.filter(pl.col("created") > day.end), unpaid=unpaid, payment_methods=methods
+        state,
+        objects=waiting,
+        entries=entries.filter(pl.col("created") > day.end),
+        unpaid=unpaid,
+        payment_methods=methods,
     )
     return StripeDay(state=moved, counts=counts)
 
@@ -70,7 +80,11 @@ def _payouts(
     )
     index = read_table(world / "state", "index.bank_account")
     assert index is not None
-    changed = new_banks.filter(pl.col("valid_from") <= day.end).sort("valid_from").select(_account="merge_key", destination="id")
+    changed = (
+        new_banks.filter(pl.col("valid_from") <= day.end)
+        .sort("valid_from")
+        .select(_account="merge_key", destination="id")
+    )
     banks = pl.concat([index.select(_account="key", destination="id"), changed])
     banks = banks.unique("_account", keep="last", maintain_order=True)
     return make_payouts(pl.concat([state.unpaid, made.select(state.unpaid.columns)]), day.end, banks)
@@ -80,7 +94,9 @@ def _departure(day: Day, accounts: pl.DataFrame, leaver: str | None) -> pl.DataF
     """The customer of an account that is deleted goes with it."""
     row = seconds("account", accounts).filter((pl.col("account_id") == pl.lit(leaver, pl.String)).fill_null(False))
     row = row.with_columns(valid_from=pl.lit(day.end - 60, pl.Int64))
-    return customer_objects(row).with_columns(event=pl.lit("customer.deleted"), valid_from=pl.lit(day.end - 60, pl.Int64))
+    return customer_objects(row).with_columns(
+        event=pl.lit("customer.deleted"), valid_from=pl.lit(day.end - 60, pl.Int64)
+    )
 
 
 def _mark_deleted(lines: pl.DataFrame, deleted: pl.Series) -> pl.DataFrame:

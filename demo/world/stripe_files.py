@@ -30,14 +30,17 @@ def render_objects(objects: dict[str, pl.DataFrame], now: int, since: int, first
     for kind in sorted(objects):
         versions = _with_columns(objects[kind]).filter(pl.col("valid_from") <= now)
         recent = versions.filter(
-            pl.col("event").is_not_null()
-            & (pl.col("valid_from") > max(since, now - STRIPE_EVENT_HISTORY))
+            pl.col("event").is_not_null() & (pl.col("valid_from") > max(since, now - STRIPE_EVENT_HISTORY))
         )
         key = "merge_key" if "merge_key" in versions.columns else "id"
         shown = versions.sort(key, "valid_from", maintain_order=True).unique(key, keep="last", maintain_order=True)
         lines[kind] = _lines(kind, shown, key)
         if recent.height:
-            told.append(recent.select("valid_from", "event", "id", "_account").with_columns(WRITERS[kind](recent).alias("object")))
+            told.append(
+                recent.select("valid_from", "event", "id", "_account").with_columns(
+                    WRITERS[kind](recent).alias("object")
+                )
+            )
     return StripeNews(lines=lines, events=_events(told, first_event))
 
 
@@ -49,8 +52,10 @@ def _with_columns(versions: pl.DataFrame) -> pl.DataFrame:
 
 def _lines(kind: str, shown: pl.DataFrame, key: str) -> pl.DataFrame:
     line = WRITERS[kind](shown)
-    prefix = pl.when(pl.col("_account").is_null()).then(pl.lit("{")).otherwise(
-        pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')], ignore_nulls=True)
+    prefix = (
+        pl.when(pl.col("_account").is_null())
+        .then(pl.lit("{"))
+        .otherwise(pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')], ignore_nulls=True))
     )
     return (
         shown.select(pl.col(key).alias("key"), "created", "id", "_account")
@@ -78,9 +83,16 @@ def _events(told: list[pl.DataFrame], first_event: int) -> pl.DataFrame:
         },
     )
     belongs = pl.col("event").is_in(_EVENTS_OF_CONNECTED) & pl.col("_account").is_not_null()
-    account = pl.when(belongs).then(pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')])).otherwise(pl.lit("{"))
+    account = (
+        pl.when(belongs)
+        .then(pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')]))
+        .otherwise(pl.lit("{"))
+    )
     return frame.select(
-        pl.col("event_id").alias("key"), pl.col("valid_from").alias("created"), pl.col("event_id").alias("id"), pl.concat_str([account, rendered(template).str.slice(1)]).alias("line")
+        pl.col("event_id").alias("key"),
+        pl.col("valid_from").alias("created"),
+        pl.col("event_id").alias("id"),
+        pl.concat_str([account, rendered(template).str.slice(1)]).alias("line"),
     )
 
 

@@ -27,7 +27,9 @@ def merge(folder: Path, state: Path, kind: str, news: pl.DataFrame, *, forget_be
     index = read_table(state, f"index.{kind}")
     if index is None:
         raise FileNotFoundError(f"{state} lacks index.{kind}.parquet: generate the world anew")
-    placed = index.with_row_index("row").join(news.select("key", "line", new_id="id"), on="key", how="left", maintain_order="left")
+    placed = index.with_row_index("row").join(
+        news.select("key", "line", new_id="id"), on="key", how="left", maintain_order="left"
+    )
     changes = dict(placed.filter(pl.col("line").is_not_null()).select("row", "line").iter_rows())
     added = ordered(kind, news.join(index, on="key", how="anti", maintain_order="left"))
     keep = placed["created"] >= (forget_before if forget_before is not None else 0)

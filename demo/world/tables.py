@@ -45,9 +45,9 @@ class Table:
 
     def finish(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with exactly the table's columns and types, ordered by key."""
-        return frame.select(
-            [_finished(name, kind, frame.schema[name]) for name, kind in self.columns.items()]
-        ).sort(self.key)
+        return frame.select([_finished(name, kind, frame.schema[name]) for name, kind in self.columns.items()]).sort(
+            self.key
+        )
 
 
 def _finished(name: str, kind: str, current: pl.DataType) -> pl.Expr:
@@ -55,15 +55,17 @@ def _finished(name: str, kind: str, current: pl.DataType) -> pl.Expr:
         return pl.from_epoch(pl.col(name), time_unit="s").cast(_TYPES[kind]).dt.replace_time_zone("UTC").alias(name)
     if kind == "date" and current.is_numeric():
         return pl.col(name).cast(pl.Int32).cast(pl.Date)
+    if kind == "money":
+        return pl.col(name).cast(pl.Float64).round(2)
     return pl.col(name).cast(_TYPES[kind])
 
 
 def _table(name: str, key: str, columns: str, *, assigned_key: bool = False) -> Table:
-    pairs = (item.rsplit(":", 1) for item in columns.split())
+    pairs = [(column, kind) for column, _, kind in (item.rpartition(":") for item in columns.split())]
     return Table(
         name=name,
         key=tuple(key.split()),
-        columns={column: kind for column, kind in pairs},
+        columns=dict(pairs),
         assigned_key=assigned_key,
     )
 

@@ -37,7 +37,15 @@ STREETS = (
     "Rype", "Tråkk", "Smie", "Båtnaust", "Linerle", "Ospe", "Klokke", "Stølen", "Utsikts", "Havre",
 )  # fmt: skip
 STREET_ENDS = ("veien", "gata", "stien", "bakken", "svingen")
-MAIL_HOSTS = ("example.com", "example.org", "example.net", "post.example", "epost.example", "mail.example", "example.no")
+MAIL_HOSTS = (
+    "example.com",
+    "example.org",
+    "example.net",
+    "post.example",
+    "epost.example",
+    "mail.example",
+    "example.no",
+)
 
 BIO = (
     "Jeg heter {name} og har drevet med dette i mange år. Nøye, punktlig og hyggelig.",

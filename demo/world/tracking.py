@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -22,9 +23,17 @@ from demo.world.spec import DAY, HOUR, WorldSpec
 CHUNK_EVENTS = 150_000
 SESSION_LENGTH = 6
 _KINDS = (
-    "page", "Search Performed", "Provider Viewed", "Request Started", "Calendar Opened", "Pixel Fired", "Push Opened",
-    "Profile Edited", "identify", "alias",
-)  # fmt: skip
+    "page",
+    "Search Performed",
+    "Provider Viewed",
+    "Request Started",
+    "Calendar Opened",
+    "Pixel Fired",
+    "Push Opened",
+    "Profile Edited",
+    "identify",
+    "alias",
+)
 _KIND_WEIGHTS = np.array([0.36, 0.18, 0.19, 0.07, 0.05, 0.065, 0.045, 0.015, 0.022, 0.003])
 _PAGES = ("/", "/tjenester", "/soek", "/tilbydere", "/min-side", "/hjelp", "/priser", "/bli-tilbyder")
 
@@ -50,16 +59,33 @@ class Happenings:
 def make_audience(people: pl.DataFrame, consents: pl.DataFrame) -> Audience:
     """Everybody with an account, and the cookies of the consent table that no account is tied to."""
     moment = (pl.col("recorded_at").cast(pl.Int64) // 1_000).alias("at")
-    withdrawn = consents.filter(~pl.col("granted") & pl.col("account_id").is_not_null()).group_by("account_id").agg(
-        [moment.filter(pl.col("purpose") == f"{name}_cookies").max().alias(f"{name}_until") for name in ("analytics", "marketing")]
-    )  # fmt: skip
+    withdrawn = (
+        consents.filter(~pl.col("granted") & pl.col("account_id").is_not_null())
+        .group_by("account_id")
+        .agg(
+            [
+                moment.filter(pl.col("purpose") == f"{name}_cookies").max().alias(f"{name}_until")
+                for name in ("analytics", "marketing")
+            ]
+        )
+    )
     place = people["place"].to_numpy()
     known = people.select(
-        "account_id", "anonymous_id", "email", "created_at", "is_provider", "ip", "user_agent", "device_id", "latitude",
-        "longitude", "analytics_consent", "marketing_consent",
+        "account_id",
+        "anonymous_id",
+        "email",
+        "created_at",
+        "is_provider",
+        "ip",
+        "user_agent",
+        "device_id",
+        "latitude",
+        "longitude",
+        "analytics_consent",
+        "marketing_consent",
         text_series(places.column("city")[place], "city"),
         text_series(places.column("postal_code")[place], "postal_code"),
-    ).join(withdrawn, on="account_id", how="left", maintain_order="left")  # fmt: skip
+    ).join(withdrawn, on="account_id", how="left", maintain_order="left")
     visitors = (
         consents.filter(pl.col("anonymous_id").is_not_null())
         .group_by("anonymous_id", maintain_order=True)
@@ -72,10 +98,15 @@ def make_audience(people: pl.DataFrame, consents: pl.DataFrame) -> Audience:
     )
     like = known[np.arange(visitors.height) % known.height]
     strangers = visitors.with_columns(
-        like["ip"], like["user_agent"], like["city"], like["postal_code"], like["latitude"].round(1), like["longitude"].round(1),
+        like["ip"],
+        like["user_agent"],
+        like["city"],
+        like["postal_code"],
+        like["latitude"].round(1),
+        like["longitude"].round(1),
         text_series(stripe_ids("dev", np.arange(visitors.height) + 10**12), "device_id"),
         pl.lit(False).alias("is_provider"),
-    )  # fmt: skip
+    )
     actors = pl.concat([known, strangers], how="diagonal_relaxed")
     weight = np.where(people["gone"].to_numpy(), 0, people["customer_weight"].to_numpy() + 0.25)
     total = weight.sum() or 1.0
@@ -87,7 +118,12 @@ def make_audience(people: pl.DataFrame, consents: pl.DataFrame) -> Audience:
 def _with_context(actors: pl.DataFrame) -> pl.DataFrame:
     """The parts of `context` that stay the same for an actor, rendered once."""
     agent = pl.col("user_agent")
-    kind = pl.when(agent.str.contains("iPhone")).then(pl.lit("ios")).when(agent.str.contains("Android")).then(pl.lit("android"))
+    kind = (
+        pl.when(agent.str.contains("iPhone"))
+        .then(pl.lit("ios"))
+        .when(agent.str.contains("Android"))
+        .then(pl.lit("android"))
+    )
     model = (
         pl.when(agent.str.contains("iPhone"))
         .then(pl.lit("iPhone16,2"))
@@ -110,14 +146,20 @@ def _with_context(actors: pl.DataFrame) -> pl.DataFrame:
 
 
 def event_chunks(
-    spec: WorldSpec, step: int, audience: Audience, happenings: Happenings, window: tuple[int, int], count: int, first: int
+    spec: WorldSpec,
+    step: int,
+    audience: Audience,
+    happenings: Happenings,
+    window: tuple[int, int],
+    count: int,
+    first: int,
 ) -> Iterator[pl.DataFrame]:
     """Frames of rendered events (`received_at` in ms, `line`, `account_id`), a stretch of whole days each, by arrival."""
     days = max(1, -(-(window[1] - window[0]) // DAY))
     pieces = min(days, -(-count // CHUNK_EVENTS))
     edges = [window[0] + (days * piece // pieces) * DAY for piece in range(pieces)] + [window[1]]
     done = 0
-    for piece, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for piece, (start, end) in enumerate(pairwise(edges)):
         target = round(count * (end - window[0]) / (window[1] - window[0]))
         rng = generator(spec.seed, f"events {piece}", step)
         yield _chunk(rng, spec, audience, happenings, (start, end), target - done, first + done)
@@ -125,9 +167,14 @@ def event_chunks(
 
 
 def _chunk(
-    rng: np.random.Generator, spec: WorldSpec, audience: Audience, happenings: Happenings, window: tuple[int, int],
-    count: int, first: int,
-) -> pl.DataFrame:  # fmt: skip
+    rng: np.random.Generator,
+    spec: WorldSpec,
+    audience: Audience,
+    happenings: Happenings,
+    window: tuple[int, int],
+    count: int,
+    first: int,
+) -> pl.DataFrame:
     bound = [_bound_events(rng, happenings, window, count)]
     rest = count - bound[0].height
     browsing = _browsing(rng, spec, audience, happenings, window, rest)
@@ -153,12 +200,16 @@ def _bound_events(
         properties = {
             "Request Sent": pl.concat_str([pl.lit('{"request_id":'), number, pl.lit("}")]),
             "Booking Viewed": pl.concat_str([pl.lit('{"booking_id":'), number, pl.lit("}")]),
-            "Checkout Started": pl.concat_str([pl.lit('{"booking_id":'), number, pl.lit(',"method":"'), pl.col("method"), pl.lit('"}')]),
+            "Checkout Started": pl.concat_str(
+                [pl.lit('{"booking_id":'), number, pl.lit(',"method":"'), pl.col("method"), pl.lit('"}')]
+            ),
         }[kind]
         frames.append(
             known.select(
                 pl.col("person").alias("actor"),
-                (pl.col("at") * 1_000 + pl.Series(rng.integers(delay * 300, delay * 1_000, known.height))).alias("received_at"),
+                (pl.col("at") * 1_000 + pl.Series(rng.integers(delay * 300, delay * 1_000, known.height))).alias(
+                    "received_at"
+                ),
                 pl.lit(kind).alias("kind"),
                 properties.alias("properties"),
                 pl.lit(True).alias("logged_in"),
@@ -168,7 +219,12 @@ def _bound_events(
 
 
 def _browsing(
-    rng: np.random.Generator, spec: WorldSpec, audience: Audience, happenings: Happenings, window: tuple[int, int], count: int
+    rng: np.random.Generator,
+    spec: WorldSpec,
+    audience: Audience,
+    happenings: Happenings,
+    window: tuple[int, int],
+    count: int,
 ) -> pl.DataFrame:
     sessions = count // SESSION_LENGTH + 1
     hours, weights = demand_weights(window[0], window[1], spec.start)
@@ -214,11 +270,17 @@ def _properties(
         pl.Series("position", rng.integers(1, 12, count)),
         pl.Series("most", rng.integers(3, 12, count) * 100),
     )
-    filters = pl.when(pl.col("position") < 4).then(pl.concat_str([pl.lit('{"max_price":'), "most", pl.lit("}")])).otherwise(pl.lit("{}"))
+    filters = (
+        pl.when(pl.col("position") < 4)
+        .then(pl.concat_str([pl.lit('{"max_price":'), "most", pl.lit("}")]))
+        .otherwise(pl.lit("{}"))
+    )
     search = {
-        "category": text("category"), "postal_code": text("postal_code"),
-        "results": [text("result0"), text("result1"), text("result2")], "filters": raw(filters),
-    }  # fmt: skip
+        "category": text("category"),
+        "postal_code": text("postal_code"),
+        "results": [text("result0"), text("result1"), text("result2")],
+        "filters": raw(filters),
+    }
     by_kind = {
         "page": {"path": text("path")},
         "Search Performed": search,
@@ -229,7 +291,9 @@ def _properties(
         "Push Opened": {"template": "booking_reminder"},
         "Profile Edited": {"fields": ["phone"]},
     }
-    choice = pl.coalesce([pl.when(pl.col("kind") == name).then(rendered(template)) for name, template in by_kind.items()])
+    choice = pl.coalesce(
+        [pl.when(pl.col("kind") == name).then(rendered(template)) for name, template in by_kind.items()]
+    )
     return frame.select(choice.fill_null("{}").alias("properties")).to_series()
 
 
@@ -237,7 +301,15 @@ def _rendered(
     rng: np.random.Generator, spec: WorldSpec, audience: Audience, rows: pl.DataFrame, count: int, first: int
 ) -> pl.DataFrame:
     actors = audience.actors.select(
-        "account_id", "anonymous_id", "email", "context", "is_app", "analytics_consent", "marketing_consent", "analytics_until", "marketing_until"
+        "account_id",
+        "anonymous_id",
+        "email",
+        "context",
+        "is_app",
+        "analytics_consent",
+        "marketing_consent",
+        "analytics_until",
+        "marketing_until",
     )
     rows = rows.with_columns(actors[rows["actor"].to_numpy()]).sort("received_at", maintain_order=True)
     skew = np.where(rng.random(count) < spec.wrong_clock_rate, rng.integers(2, 25, count) * 365 * DAY * 1_000, 0)
@@ -258,7 +330,13 @@ def _time(column: str) -> pl.Expr:
 def _line() -> pl.Expr:
     kind = pl.col("kind")
     is_plain = kind.is_in(["page", "identify", "alias"])
-    type_ = pl.when(~is_plain).then(pl.lit("track")).when((kind == "page") & pl.col("is_app")).then(pl.lit("screen")).otherwise(kind)
+    type_ = (
+        pl.when(~is_plain)
+        .then(pl.lit("track"))
+        .when((kind == "page") & pl.col("is_app"))
+        .then(pl.lit("screen"))
+        .otherwise(kind)
+    )
     seconds = pl.col("received_at") // 1_000
     allowed = {
         name: pl.col(f"{name}_consent") & (pl.col(f"{name}_until").is_null() | (pl.col(f"{name}_until") > seconds))
@@ -266,21 +344,44 @@ def _line() -> pl.Expr:
     }
     path = pl.coalesce(pl.col("properties").str.extract('"path":"([^"]*)"'), pl.lit("/tjenester"))
     page = {
-        "path": text(path), "referrer": None, "search": "", "title": "Leii", "url": text(pl.lit("https://leii.example") + path),
-    }  # fmt: skip
+        "path": text(path),
+        "referrer": None,
+        "search": "",
+        "title": "Leii",
+        "url": text(pl.lit("https://leii.example") + path),
+    }
     context = pl.concat_str(
         [
-            pl.col("context"), pl.lit(',"page":'), rendered(page), pl.lit(',"consent":{"categoryPreferences":{"analytics":'),
-            raw(allowed["analytics"]), pl.lit(',"marketing":'), raw(allowed["marketing"]), pl.lit("}}"),
-            pl.when(kind == "Push Opened").then(pl.lit(',"campaign":{"name":"paaminnelse","source":"push"}')).otherwise(pl.lit("")),
+            pl.col("context"),
+            pl.lit(',"page":'),
+            rendered(page),
+            pl.lit(',"consent":{"categoryPreferences":{"analytics":'),
+            raw(allowed["analytics"]),
+            pl.lit(',"marketing":'),
+            raw(allowed["marketing"]),
+            pl.lit("}}"),
+            pl.when(kind == "Push Opened")
+            .then(pl.lit(',"campaign":{"name":"paaminnelse","source":"push"}'))
+            .otherwise(pl.lit("")),
             pl.lit("}"),
         ]
-    )  # fmt: skip
-    traits = pl.when(kind == "identify").then(pl.concat_str([pl.lit('{"email":"'), pl.col("email"), pl.lit('"}')])).otherwise(pl.lit("{}"))
+    )
+    traits = (
+        pl.when(kind == "identify")
+        .then(pl.concat_str([pl.lit('{"email":"'), pl.col("email"), pl.lit('"}')]))
+        .otherwise(pl.lit("{}"))
+    )
     template = {
-        "messageId": text("message_id"), "type": text(type_), "event": text(pl.when(~is_plain).then(kind)),
-        "anonymousId": text("anonymous_id"), "userId": text(pl.when("logged_in").then("account_id")),
-        "timestamp": _time("happened"), "sentAt": _time("sent"), "receivedAt": _time("received_at"),
-        "properties": raw("properties"), "traits": raw(traits), "context": context,
-    }  # fmt: skip
+        "messageId": text("message_id"),
+        "type": text(type_),
+        "event": text(pl.when(~is_plain).then(kind)),
+        "anonymousId": text("anonymous_id"),
+        "userId": text(pl.when("logged_in").then("account_id")),
+        "timestamp": _time("happened"),
+        "sentAt": _time("sent"),
+        "receivedAt": _time("received_at"),
+        "properties": raw("properties"),
+        "traits": raw(traits),
+        "context": context,
+    }
     return rendered(template)
