@@ -1,11 +1,11 @@
 """What the steps of one run share, and how Dagster's assets get at it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from orchestration.report import Report
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import Need, Settings, load_settings
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import load_policy
 from storage import Home, Workspace
@@ -34,11 +34,15 @@ class Run:
         return self.settings.secret("app_db_dsn")
 
 
-def open_run(settings: Settings | None = None) -> Run:
-    """A run with the settings of the environment. Raises LeiiError when they, or the policy, are not whole."""
+def open_run(settings: Settings | None = None, *, needs: Sequence[Need] = ()) -> Run:
+    """A run with the settings of the environment; makes the keyring if this is the first.
+
+    Raises LeiiError when one of the settings that it `needs` is missing, or they or the policy are not whole.
+    """
     from pseudonymisation.policy.checking import require_whole
 
     settings = settings or load_settings()
+    settings.require(*needs)
     policy = load_policy()
     require_whole(policy)
     return Run(settings=settings, workspace=settings.workspace(), policy=policy)

@@ -7,6 +7,7 @@ from dagster import AssetKey, InitResourceContext, MaterializeResult, resource
 from orchestration.context import Run, active_run, current_run, open_run
 from orchestration.instance import close_abandoned_runs
 from orchestration.report import save_report
+from orchestration.settings import SOURCES
 from storage import exclusive_run
 
 READ, PSEUDONYMISE, ERASE, TRANSFORM, PUBLISH, FEEDBACK = (
@@ -56,7 +57,7 @@ def run_resource(context: InitResourceContext) -> Iterator[Run]:
     if running is not None:
         yield running
         return
-    run = open_run()
+    run = open_run(needs=SOURCES)
     with exclusive_run(run.home, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS), active_run(run):
         if context.instance is not None:
             close_abandoned_runs(context.instance, except_run=context.run_id)

@@ -1,0 +1,222 @@
+"""The command `leii`. Whatever goes wrong is one clear message and exit code 1."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from storage.errors import LeiiError
+
+app = typer.Typer(
+    help="Leii's data warehouse: knows the market and not the people in it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+keys_app = typer.Typer(help="The keyring.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output, nothing else.")]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for another run to end, instead of being refused.")]
+
+
+@app.command()
+def run(
+    as_json: Json = False,
+    wait: Wait = 0.0,
+    rebuild: Annotated[
+        list[str] | None, typer.Option(help="Throw this purpose away and build it anew from the sources.")
+    ] = None,
+) -> None:
+    """One pass: read the sources, pseudonymise, erase who is due, build, publish, tell the app."""
+    from orchestration.console import print_problems, print_report, stage_display
+    from orchestration.context import open_run
+    from orchestration.running import run_everything, stage_count
+    from orchestration.settings import SOURCES
+
+    this = open_run(needs=SOURCES)
+    with stage_display(stage_count(this.purposes), quiet=as_json) as display:
+        succeeded = run_everything(this, wait_seconds=wait, rebuild=rebuild or (), on_change=display)
+    if as_json:
+        _print_json(this.report.as_json())
+    elif succeeded:
+        print_report(_console(), this.report)
+    else:
+        print_problems(this.report)
+    if not succeeded:
+        raise LeiiError("the run is not complete: what failed is above; the next run takes it up from there")
+
+
+@app.command()
+def erase(as_json: Json = False, wait: Wait = 0.0) -> None:
+    """Carry the erasures that are due to their certificates now, without reading the sources first."""
+    from orchestration.console import stage_display
+    from orchestration.context import open_run
+    from orchestration.running import erase_now, stage_count
+
+    this = open_run(needs=("app_db_dsn",))
+    with stage_display(stage_count(this.purposes), quiet=as_json) as display:
+        certificates = erase_now(this, wait_seconds=wait, on_change=display)
+    _answer(as_json, this.report.as_json(), f"{certificates} certificates issued, in {this.home.certificates}")
+
+
+@app.command()
+def publish(
+    purposes: Annotated[list[str] | None, typer.Argument(help="Purposes; all if none is named.")] = None,
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
+    """Publish new copies of the purposes as they stand."""
+    from orchestration.console import stage_display
+    from orchestration.context import open_run
+    from orchestration.running import publish_now
+
+    this = open_run()
+    with stage_display(len(purposes or this.purposes), quiet=as_json) as display:
+        publish_now(this, purposes or (), wait_seconds=wait, on_change=display)
+    _answer(as_json, this.report.as_json(), "published")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """How things stand: the last run, rows, landing, quarantine, published copies, privacy requests, flags."""
+    from orchestration.settings import load_settings
+    from orchestration.status import print_status, read_status
+
+    standing = read_status(load_settings())
+    if as_json:
+        _print_json(standing)
+    else:
+        print_status(_console(), standing)
+
+
+@app.command()
+def policy(
+    check: Annotated[
+        bool, typer.Option("--check", help="Refuse a policy that is not whole, with every fault.")
+    ] = False,
+    purpose: Annotated[str | None, typer.Option(help="This purpose only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Who gets what of the personal data, how treated, and why."""
+    from orchestration.policy_pages import policy_as_json, print_policy
+    from pseudonymisation.policy.checking import require_whole
+    from pseudonymisation.policy.reading import load_policy
+
+    whole = load_policy()
+    if purpose is not None and purpose not in whole.purposes:
+        raise LeiiError(f"no purpose {purpose!r}: the policy has {', '.join(whole.purposes)}")
+    if check:
+        require_whole(whole)
+        columns = sum(len(table.columns) for table in whole.tables.values())
+        _answer(as_json, {"is_whole": True}, f"the policy is whole: {columns} columns, {len(whole.purposes)} purposes")
+        return
+    names = [purpose] if purpose else list(whole.purposes)
+    if as_json:
+        _print_json(policy_as_json(whole, names))
+    else:
+        print_policy(_console(), whole, names)
+
+
+@app.command("verify-certificate")
+def verify_certificate(
+    file: Annotated[Path, typer.Argument(help="The certificate.")],
+    public_key: Annotated[Path, typer.Option(help="Leii's public key.")],
+    as_json: Json = False,
+) -> None:
+    """Check an erasure's certificate against the public key; needs nothing else."""
+    from dataclasses import asdict
+
+    from pseudonymisation.erasure.certificate import summary_of
+    from pseudonymisation.erasure.certificate import verify_certificate as verify
+
+    verdict = verify(file, public_key)
+    if as_json:
+        _print_json(asdict(verdict) | {"is_good": not verdict.problems})
+    if verdict.problems:
+        raise LeiiError(f"{file} does not hold:\n" + "\n".join(f"- {problem}" for problem in verdict.problems))
+    if not as_json:
+        typer.echo(
+            "\n".join([f"certificate {verdict.certificate_id} (number {verdict.number}) holds", *summary_of(file)])
+        )
+
+
+@keys_app.command("create")
+def create_keys() -> None:
+    """Make a keyring where LEII_KEYRING says, or in LEII_HOME. One that is there is never touched."""
+    from orchestration.settings import load_settings
+    from pseudonymisation.policy.reading import load_policy
+    from storage.keyring import create_keyring
+
+    settings = load_settings()
+    given = settings.keyring.get_secret_value() if settings.keyring else None
+    if given and given.lstrip().startswith("{"):
+        raise LeiiError("LEII_KEYRING holds a keyring itself: name a file instead, and it will be made")
+    path = Path(given) if given else settings.place().default_keyring_file
+    create_keyring(path, load_policy().purposes)
+    typer.echo(f"{path}: keep a copy of it apart from the data; without it nothing can be opened")
+
+
+@app.command()
+def notebook(
+    purpose: Annotated[str | None, typer.Argument(help="A purpose; without it they are listed.")] = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 2718,
+) -> None:
+    """Open a purpose's notebook in the browser, on its published copy."""
+    from orchestration.viewing import run_notebook
+
+    run_notebook(purpose, port)
+
+
+@app.command()
+def dashboard(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8501) -> None:
+    """Open the dashboard in the browser."""
+    from orchestration.viewing import run_dashboard
+
+    run_dashboard(port)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)
+def demo(context: typer.Context) -> None:
+    """The made-up marketplace: everything from nothing, or a part of it (`leii demo --help`)."""
+    from demo.cli import app as demo_app
+
+    demo_app(args=context.args, prog_name="leii demo")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: a LeiiError becomes one message and exit code 1."""
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="leii")
+    except LeiiError as error:
+        sys.stderr.write(f"leii: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("leii: interrupted; the next run takes up what is left\n")
+        sys.exit(130)
+
+
+def _answer(as_json: bool, content: Any, sentence: str) -> None:
+    if as_json:
+        _print_json(content)
+    else:
+        typer.echo(sentence)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`leii run`: one pass over everything, as a Dagster run of the same assets that `dagster dev` shows."""
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from orchestration import dbt_runs, steps
+from orchestration.context import Run, active_run
+from orchestration.report import Stage, save_report
+from storage import LeiiError, exclusive_run
+
+if TYPE_CHECKING:
+    from dagster import JobDefinition
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def stage_count(purposes: Sequence[str]) -> int:
+    """How many stages a whole run has: three reads, five steps for everybody, two messages, three for each purpose."""
+    return 3 + 4 + 2 + 3 * len(purposes)
+
+
+def run_everything(
+    run: Run,
+    *,
+    wait_seconds: float = 0.0,
+    rebuild: Sequence[str] = (),
+    on_change: Callable[[Stage], None] = lambda stage: None,
+) -> bool:
+    """One pass under LEII_HOME's lock; true if every stage went well. What happened is in `run.report`.
+
+    `rebuild`: purposes that are thrown away and built anew from the sources. Raises LeiiError if another run is at work
+    or a setting is missing; a stage that fails is reported and stops only what depends on it.
+    """
+    run.report.on_change = on_change
+    with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+        dbt_runs.begin_parsing(run.home)
+        for purpose in rebuild:
+            steps.forget_purpose(run, purpose)
+        try:
+            succeeded = _materialise(run)
+        finally:
+            save_report(run.home, run.report)
+    return succeeded and not run.report.failed
+
+
+def erase_now(run: Run, *, wait_seconds: float = 0.0, on_change: Callable[[Stage], None] = lambda stage: None) -> int:
+    """Carry the erasures that are due to their end, without reading the sources first; returns how many certificates.
+
+    Raises LeiiError at the first stage that fails; the next run takes it up from there.
+    """
+    run.report.on_change = on_change
+    with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+        dbt_runs.begin_parsing(run.home)
+        touched = steps.prepare_erasures(run)
+        for purpose in touched:
+            steps.build_models(run, purpose)
+            steps.publish(run, purpose)
+        steps.empty_landing(run)
+        certificates = steps.finish_erasures(run)
+        if touched:
+            steps.write_flags(run)
+        steps.send_receipts(run)
+    return len(certificates)
+
+
+def publish_now(
+    run: Run,
+    purposes: Sequence[str],
+    *,
+    wait_seconds: float = 0.0,
+    on_change: Callable[[Stage], None] = lambda stage: None,
+) -> None:
+    """Publish new copies of these purposes (none named: all) as they stand."""
+    unknown = sorted(set(purposes) - set(run.purposes))
+    if unknown:
+        raise LeiiError(f"no purpose {', '.join(unknown)}: the policy has {', '.join(run.purposes)}")
+    run.report.on_change = on_change
+    with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+        for purpose in purposes or run.purposes:
+            steps.publish(run, purpose)
+
+
+def _materialise(run: Run) -> bool:
+    """Run the job that materialises every asset, with Dagster and dbt silent."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    from dagster import execute_job, reconstructable
+
+    from orchestration.instance import close_abandoned_runs, open_instance
+
+    with open_instance(run.home) as instance:
+        close_abandoned_runs(instance)
+        with execute_job(reconstructable(everything_job), instance, run_config=QUIET) as result:
+            succeeded: bool = result.success
+    return succeeded
+
+
+def everything_job() -> "JobDefinition":
+    """The job of `leii run`, for Dagster to find by name."""
+    from orchestration.automation import JOB
+    from orchestration.definitions import defs
+
+    return defs.resolve_job_def(JOB)

@@ -1,0 +1,159 @@
+"""How things stand, at any time: also while a run is at work, and when the sources cannot be reached."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from orchestration.report import read_last_report
+from orchestration.settings import Settings
+from pseudonymisation.policy.reading import load_policy
+from publishing.readers import open_published, published_version
+from storage import Home, LeiiError, Workspace
+
+WAIT_FOR_APP_SECONDS = 3
+
+
+def read_status(settings: Settings) -> dict[str, Any]:
+    """Everything that `leii status` shows, as plain data."""
+    home = settings.place()
+    if not home.root.is_dir():
+        raise LeiiError(f"nothing is in {home.root} yet: set LEII_HOME, or run `leii run` (or `leii demo`) first")
+    workspace = Workspace(home=home, keyring=settings.keys(), now=settings.moment())
+    return {
+        "home": str(home.root),
+        "now": workspace.now.isoformat(),
+        "last_run": _last_run(home),
+        "landing": _landing(workspace),
+        "quarantine": _files(home.quarantine, "*.parquet"),
+        "published": {purpose: _published(workspace, purpose) for purpose in load_policy().purposes},
+        "privacy": _privacy(workspace),
+        "certificates": len(list(home.certificates.glob("*-*.json"))) if home.certificates.is_dir() else 0,
+        "flags_in_the_app": _flags(settings),
+    }
+
+
+def _last_run(home: Home) -> dict[str, Any] | None:
+    report = read_last_report(home)
+    if report is None:
+        return None
+    stages = report["stages"]
+    return {
+        "started_at": report["started_at"],
+        "seconds": report["seconds"],
+        "is_complete": report["is_complete"],
+        "failed": [f"{one['name']} {one['part'] or ''}".strip() for one in stages if one["state"] == "failed"],
+        "warnings": [warning for one in stages for warning in one["warnings"]],
+        "read": {one["part"]: one["tables"] for one in stages if one["name"] == "read"},
+        "stored": {one["part"]: one["tables"] for one in stages if one["name"] == "pseudonymise"},
+    }
+
+
+def _landing(workspace: Workspace) -> dict[str, int]:
+    """Batches that somebody has yet to take. The register is read without opening landing, which a run may hold."""
+    import sqlite3
+
+    register = workspace.home.landing / "register.sqlite"
+    if not register.exists():
+        return {}
+    connection = sqlite3.connect(f"file:{register}?mode=ro", uri=True)
+    try:
+        rows = connection.execute("select source, count(*) from batch group by source order by source").fetchall()
+    finally:
+        connection.close()
+    return dict(rows)
+
+
+def _files(folder: Path, pattern: str) -> dict[str, Any]:
+    files = [path for path in folder.rglob(pattern) if path.is_file()] if folder.is_dir() else []
+    oldest = min((path.stat().st_mtime for path in files), default=None)
+    return {"files": len(files), "oldest": datetime.fromtimestamp(oldest, UTC).isoformat() if oldest else None}
+
+
+def _published(workspace: Workspace, purpose: str) -> dict[str, Any] | None:
+    version = published_version(workspace.home, purpose)
+    if version is None:
+        return None
+    with open_published(workspace.home, workspace.keyring, purpose) as con:
+        built = con.execute("SELECT built_at FROM about").fetchone()
+        names = [
+            row[0]
+            for row in con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'marts'").fetchall()
+        ]
+        rows = {name: _count(con.execute(f'SELECT count(*) FROM marts."{name}"').fetchone()) for name in sorted(names)}
+    assert built is not None
+    hours = (workspace.now - built[0]).total_seconds() / 3600
+    return {"version": version, "built_at": built[0].isoformat(), "age_hours": round(hours, 1), "rows": rows}
+
+
+def _privacy(workspace: Workspace) -> dict[str, Any]:
+    """Requests by what was decided, cases by how far they have come; counts only."""
+    from pseudonymisation.vault import open_vault
+
+    if not workspace.home.vault_file.exists():
+        return {"requests": {}, "cases": {}}
+    try:
+        with workspace.connect() as con, open_vault(con, workspace, read_only=True):
+            requests = con.execute("SELECT decision, count(*) FROM vault.request GROUP BY 1 ORDER BY 1").fetchall()
+            cases = con.execute("SELECT state, count(*) FROM vault.erasure GROUP BY 1 ORDER BY 1").fetchall()
+    except LeiiError:
+        return {"busy": "a run is writing the vault"}
+    return {"requests": dict(requests), "cases": dict(cases)}
+
+
+def _flags(settings: Settings) -> dict[str, Any]:
+    if settings.app_db_dsn is None:
+        return {"unknown": "LEII_APP_DB_DSN is not set"}
+    try:
+        with psycopg.connect(settings.secret("app_db_dsn"), connect_timeout=WAIT_FOR_APP_SECONDS) as connection:
+            found = connection.execute("select status, count(*) from app.fraud_flag group by 1 order by 1").fetchall()
+    except psycopg.Error:
+        return {"unknown": "the app database cannot be reached"}
+    return dict(found)
+
+
+def _count(row: tuple[Any, ...] | None) -> int:
+    return int(row[0]) if row else 0
+
+
+def print_status(console: Any, standing: Mapping[str, Any]) -> None:
+    """The same for a person."""
+    from rich.table import Table
+
+    console.print(f"[bold]{standing['home']}[/bold] at {standing['now']}")
+    _print_last_run(console, standing["last_run"])
+    waiting = ", ".join(f"{count} of {source}" for source, count in standing["landing"].items())
+    console.print(f"landing: {waiting or 'empty'}")
+    console.print(f"quarantine: {standing['quarantine']['files']} files")
+    table = Table("published", "version", "hours old", "table", "rows", box=None, pad_edge=False, header_style="bold")
+    for purpose, copy in standing["published"].items():
+        if copy is None:
+            table.add_row(purpose, "none yet", "", "", "")
+            continue
+        for position, (name, rows) in enumerate(copy["rows"].items()):
+            first = (purpose, copy["version"], f"{copy['age_hours']:,.1f}") if position == 0 else ("", "", "")
+            table.add_row(*first, name, f"{rows:,}")
+    console.print(table)
+    console.print(f"privacy requests: {_listed(standing['privacy'].get('requests', standing['privacy']))}")
+    console.print(f"erasures: {_listed(standing['privacy'].get('cases', {}))}; {standing['certificates']} certificates")
+    console.print(f"fraud flags in the app: {_listed(standing['flags_in_the_app'])}")
+
+
+def _print_last_run(console: Any, last: Mapping[str, Any] | None) -> None:
+    if last is None:
+        console.print("last run: none yet")
+        return
+    ended = "complete" if last["is_complete"] else f"not complete: {', '.join(last['failed']) or 'interrupted'}"
+    console.print(f"last run: {last['started_at']}, {last['seconds']:.0f} s, {ended}")
+    for word in ("read", "stored"):
+        for part, tables in last[word].items():
+            some = {name: count for name, count in tables.items() if count}
+            console.print(f"  {word} {part}: {sum(some.values()):,} rows in {len(some)} tables")
+    for warning in last["warnings"]:
+        console.print(f"  [yellow]warning[/yellow] {warning}")
+
+
+def _listed(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in counts.items()) or "none"

@@ -1,0 +1,68 @@
+"""Notebooks and the dashboard: on the loopback address only, on published copies only, telling nobody of their use."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestration.settings import Settings, load_settings
+from storage import LeiiError
+
+ROOT = Path(__file__).parents[1]
+LOOPBACK = "127.0.0.1"
+
+
+def run_notebook(purpose: str | None, port: int) -> None:
+    """Serve a purpose's notebook until interrupted; without a purpose, refuse with the list of those there are."""
+    folder = ROOT / "notebooks"
+    there = sorted(path.name for path in folder.glob("*") if path.is_dir() and any(path.glob("*.py")))
+    if purpose is None or purpose not in there:
+        which = "name a purpose" if purpose is None else f"no notebook for {purpose!r}"
+        raise LeiiError(
+            f"{which}: there are notebooks for {', '.join(there) or 'none'}; for example `leii notebook matching`"
+        )
+    files = [str(path) for path in sorted((folder / purpose).glob("*.py")) if not path.name.startswith("_")]
+    command = [sys.executable, "-m", "marimo", "--yes", "run", *files, "--host", LOOPBACK, "--port", str(port)]
+    _serve([*command, "--skip-update-check"])
+
+
+def run_dashboard(port: int) -> None:
+    """Serve the dashboard until interrupted."""
+    page = ROOT / "dashboards" / "app.py"
+    if not page.exists():
+        raise LeiiError(f"no dashboard at {page}: run from a checkout of the repository")
+    options = {
+        "server.address": LOOPBACK,
+        "server.port": port,
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "browser.serverAddress": LOOPBACK,
+        "client.toolbarMode": "viewer",
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    _serve([sys.executable, "-m", "streamlit", "run", str(page), *flags])
+
+
+def viewing_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a viewer: where LEII_HOME and the keyring are, and no way to the sources."""
+    hidden = ("LEII_APP_DB_DSN", "LEII_STRIPE_API_KEY", "LEII_EVENTS_ROOT", "LEII_CONFIG")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["LEII_HOME"] = str(settings.place().root)
+    if settings.keyring is not None:
+        environment["LEII_KEYRING"] = settings.keyring.get_secret_value()
+    if settings.now is not None:
+        environment["LEII_NOW"] = settings.now.isoformat()
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return environment | {"PYTHONPATH": os.pathsep.join(path), "DO_NOT_TRACK": "1"}
+
+
+def _serve(command: list[str]) -> None:
+    settings = load_settings()
+    if not settings.place().root.is_dir():
+        raise LeiiError(f"nothing is in {settings.place().root} yet: run `leii run` or `leii demo` first")
+    try:
+        code = subprocess.run(command, env=viewing_environment(settings), check=False).returncode
+    except KeyboardInterrupt:
+        return
+    if code not in (0, 130, -2):
+        raise LeiiError(f"it ended with exit code {code}; its own message is above")
