@@ -78,6 +78,8 @@ class Market:
             temporary = self.folder / f".{kind}.new"
             temporary.write_text("\n".join(written) + "\n")
             temporary.replace(self.folder / f"{kind}.jsonl")
+        clock = datetime.fromtimestamp(self.now, UTC).isoformat()
+        (self.folder / "clock.json").write_text(json.dumps({"now": clock}))
 
     def truth(self) -> Landed:
         """What must be landed of every living object, by table and id. A provider's own charges are not Leii's."""
@@ -250,11 +252,13 @@ def play_on(market: Market) -> None:
 @contextmanager
 def served(market: Market, **faults: Any) -> Iterator[StripeDouble]:
     """The market over HTTP; `faults` as `start_stripe_double` takes them."""
-    with start_stripe_double(market.folder, now=datetime.fromtimestamp(market.now, UTC), **faults) as double:
+    with start_stripe_double(market.folder, **faults) as double:
         yield double
 
 
-def reload(double: StripeDouble) -> None:
+def show(market: Market, double: StripeDouble) -> None:
+    """Let a running double serve the market as it is now."""
+    market.write()
     urllib.request.urlopen(urllib.request.Request(f"{double.base_url}/_double/reload", method="POST")).close()
 
 

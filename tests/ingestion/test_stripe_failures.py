@@ -25,8 +25,8 @@ from tests.ingestion.stripe_market import (
     landed,
     living,
     play_on,
-    reload,
     served,
+    show,
     small_market,
 )
 
@@ -76,8 +76,7 @@ def test_faults_on_the_way_leave_the_same_end_state(
         assert pull_stripe(workspace, landing, api_key=double.api_key, api_base=double.base_url).errors == {}
         assert landed(workspace, landing) == market.truth()
         play_on(market)
-        market.write()
-        reload(double)
+        show(market, double)
         later = workspace_at(datetime.fromtimestamp(market.now, UTC))
         assert pull_stripe(later, landing, api_key=double.api_key, api_base=double.base_url).errors == {}
         assert living(landed(workspace, landing)) == market.truth()

@@ -1,7 +1,6 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,21 +15,24 @@ from tests.ingestion.stripe_market import (
     landed,
     living,
     play_on,
-    reload,
     served,
+    show,
     small_market,
 )
 
 
-@pytest.fixture
-def market(tmp_path: Path) -> Market:
-    return small_market(tmp_path / "stripe")
-
-
-@pytest.fixture
-def double(market: Market) -> Iterator[StripeDouble]:
-    with served(market) as running:
+@pytest.fixture(scope="module")
+def double(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeDouble]:
+    """One server for all; `market` gives it a fresh market for every test."""
+    with served(small_market(tmp_path_factory.getbasetemp() / "stripe_sync")) as running:
         yield running
+
+
+@pytest.fixture
+def market(tmp_path_factory: pytest.TempPathFactory, double: StripeDouble) -> Market:
+    fresh = small_market(tmp_path_factory.getbasetemp() / "stripe_sync")
+    show(fresh, double)
+    return fresh
 
 
 @pytest.fixture
@@ -69,10 +71,11 @@ def test_the_first_pass_lands_every_object_as_stripe_shows_it(
 
 
 def test_a_pass_without_news_lands_only_what_no_event_tells_of(
-    double: StripeDouble, workspace: Workspace, landing: Landing
+    market: Market, double: StripeDouble, workspace: Workspace, landing: Landing
 ) -> None:
     pull(workspace, landing, double)
     before = landed(workspace, landing)
+    assert living(before) == market.truth()
     pull(workspace, landing, double)  # reads the overlap again
     result = pull(workspace, landing, double)
     assert landed(workspace, landing) == before
@@ -90,8 +93,7 @@ def test_changes_told_by_events_and_new_objects_land_as_they_are_now(
 ) -> None:
     pull(workspace, landing, double)
     play_on(market)
-    market.write()
-    reload(double)
+    show(market, double)
     pull(workspace_at(datetime.fromtimestamp(market.now, UTC)), landing, double)
     state = landed(workspace, landing)
     truth = market.truth()
@@ -116,8 +118,7 @@ def test_a_list_inside_its_parent_that_does_not_add_up_is_asked_for(
 ) -> None:
     market.put("fee_refund", "fr_hidden", fee="fee_9", amount=70)
     market.change("fee_9", amount_refunded=70)
-    market.write()
-    reload(double)
+    show(market, double)
     result = pull(workspace, landing, double, ["fee_refund"])
     assert sorted(landed(workspace, landing)["fee_refund"]) == ["fr_0", "fr_hidden"]
     assert result.types["fee_refund"].requests == 1
@@ -134,8 +135,7 @@ def test_a_cursor_older_than_25_days_leads_to_a_whole_pass_that_finds_what_vanis
     market.delete("cus_9")
     market.change("ch_9", description="changed when nobody looked")
     market.delete(f"person_{PROVIDERS[0]}")
-    market.write()
-    reload(double)
+    show(market, double)
     result = pull(workspace_at(workspace.now + timedelta(days=26)), landing, double)
     assert len(result.notes) == 1
     assert "more than 25 days ago" in result.notes[0]
@@ -154,8 +154,7 @@ def test_accounts_without_business_are_read_again_within_a_week(
     pull(workspace, landing, double)
     market.now += DAY
     market.put("balance_transaction", "txn_quiet", _account=PROVIDERS[2])
-    market.write()
-    reload(double)
+    show(market, double)
     pull(workspace_at(workspace.now + timedelta(days=1)), landing, double)
     assert "txn_quiet" not in landed(workspace, landing)["balance_transaction"]
     pull(workspace_at(workspace.now + timedelta(days=6)), landing, double)
