@@ -163,7 +163,8 @@ def test_several_people_share_a_device_and_a_cookie(delivered: Delivered) -> Non
 
 @pytest.mark.parametrize("rate", ["late_rate", "double_rate", "broken_rate"])
 def test_a_rate_of_nought_means_none(tmp_path: Path, rate: str) -> None:
-    spec = replace(world_spec(seed=3, accounts=60, bookings=200, events=800), **{rate: 0.0, "wrong_clock_rate": 0.0})
+    none: dict[str, Any] = {rate: 0.0, "wrong_clock_rate": 0.0}
+    spec = replace(world_spec(seed=3, accounts=60, bookings=200, events=800), **none)
     content = generate_world(tmp_path, spec)
     lines = [
         line
