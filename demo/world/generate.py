@@ -17,7 +17,7 @@ from demo.world.chapter import regular_bookings, write_chapter
 from demo.world.event_files import write_events
 from demo.world.fraud import plant_fraud, takeover_profiles
 from demo.world.marketplace import Demand, Supply, demand_weights, keep_bookings, make_demand, make_supply
-from demo.world.payments import balance_versions
+from demo.world.payments import balance_versions, paid_out_versions
 from demo.world.payouts import make_payouts, payout_entries, payout_versions
 from demo.world.planted import Planted, Stage
 from demo.world.privacy import plant_privacy
@@ -207,13 +207,11 @@ def _shown_tables(
 
 def _with_payouts(history: History, now: int) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     entries = history.entries
-    unpaid = entries.filter(pl.col("created") <= now).select(
-        "_account", (pl.col("amount") - pl.col("fee")).alias("net"), "available_on"
-    )
-    payouts, rest = make_payouts(unpaid, now, bank_of(history.objects["bank_account"], now))
+    made = entries.filter(pl.col("created") <= now)
+    payouts, paid, rest = make_payouts(made, now, bank_of(history.objects["bank_account"], now))
     entries = pl.concat([entries, payout_entries(payouts).select(entries.columns)])
     objects = dict(history.objects)
-    objects["balance_transaction"] = balance_versions(entries)
+    objects["balance_transaction"] = stack([balance_versions(entries), paid_out_versions(paid)])
     objects["payout"] = payout_versions(payouts)
     return objects, rest
 
@@ -232,6 +230,7 @@ def _write_stripe(folder: Path, objects: dict[str, pl.DataFrame], now: int, ids:
         lines = news.events if kind == "event" else news.lines[kind]
         write_new(folder / "stripe", folder / "state", kind, lines)
         counts[f"stripe.{kind}"] = lines.height
+    output.write_stripe_clock(folder, now)
     return counts
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,13 @@ def append_json_rows(file: Path, frame: pl.DataFrame) -> None:
     rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in frame.iter_rows(named=True))
     with file.open("a", encoding="utf-8") as out:
         out.write(rows)
+
+
+def write_stripe_clock(world: Path, now: int) -> None:
+    """What time it is for Stripe, told to its double."""
+    temporary = world / "stripe" / ".clock.json"
+    temporary.write_text(json.dumps({"now": datetime.fromtimestamp(now, UTC).isoformat()}) + "\n", encoding="utf-8")
+    temporary.replace(world / "stripe" / "clock.json")
 
 
 def write_world_file(world: Path, content: dict[str, Any]) -> None:

@@ -343,6 +343,13 @@ def balance_versions(entries: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def paid_out_versions(paid: pl.DataFrame) -> pl.DataFrame:
+    """Balance transactions once a payout has paid them out: `paid` has `_payout` and `paid_out_at`."""
+    return paid.with_columns(event=_event(None), status=pl.lit("available"), valid_from=pl.col("paid_out_at")).drop(
+        "paid_out_at"
+    )
+
+
 def payment_method_objects(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
     """One payment method a customer and kind, made just before it was first used."""
     first = (

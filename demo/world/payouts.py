@@ -17,46 +17,49 @@ _AT = 5 * HOUR
 _MONDAY = 4 * DAY  # 1970-01-05
 
 
-def make_payouts(unpaid: pl.DataFrame, now: int, bank_of: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Payouts of `unpaid` entries (`_account`, `net`, `available_on`) until `now`, and the entries that stay unpaid.
+def make_payouts(
+    unpaid: pl.DataFrame, now: int, bank_of: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Payouts of balance entries until `now`; the entries that they pay out, with `_payout` and `paid_out_at`; the others.
 
     `bank_of` has `_account` and `destination` (the external account) of the connected accounts. Payouts come with
-    `id`, `_account`, `amount`, `created`, `destination`. What a negative balance leaves over is one entry of its own.
+    `id`, `_account`, `amount`, `created`, `destination`, `entry_id`.
     """
     platform = pl.col("_account").is_null()
-    after = pl.col("available_on") - _AT
+    # An entry that becomes available in the second of a payout waits for the next one.
+    after = pl.col("available_on") + 1 - _AT
     due = (
         pl.when(platform).then(-(-after // DAY) * DAY).otherwise(-(-(after - _MONDAY) // (7 * DAY)) * 7 * DAY + _MONDAY)
     )
-    entries = unpaid.with_columns(payout_at=due + _AT)
-    ready = entries.filter(pl.col("payout_at") <= now)
-    waiting = entries.filter(pl.col("payout_at") > now).select("_account", "net", "available_on")
+    entries = unpaid.with_columns(owner=pl.col("_account").fill_null(""), due_at=due + _AT)
     by_day = (
-        ready.with_columns(owner=pl.col("_account").fill_null(""))
-        .group_by("owner", "payout_at")
-        .agg(pl.col("net").sum())
-        .sort("owner", "payout_at")
+        entries.filter(pl.col("due_at") <= now)
+        .group_by("owner", "due_at")
+        .agg(net=(pl.col("amount") - pl.col("fee")).sum())
+        .sort("owner", "due_at")
+        .with_columns(total=pl.col("net").cum_sum().over("owner"))
+        .with_columns(best=pl.col("total").cum_max().over("owner").clip(0))
+        .with_columns(amount=pl.col("best") - pl.col("best").shift(1).over("owner").fill_null(0))
     )
-    running = by_day.with_columns(total=pl.col("net").cum_sum().over("owner"))
-    best = pl.col("total").cum_max().over("owner").clip(0)
-    paid_so_far = running.with_columns(best=best).with_columns(
-        amount=pl.col("best") - pl.col("best").shift(1).over("owner").fill_null(0)
+    payouts = by_day.filter(pl.col("amount") > 0).select(
+        pl.when(pl.col("owner") != "").then("owner").alias("_account"), "owner", "amount", created="due_at"
     )
-    carried = (
-        paid_so_far.group_by("owner", maintain_order=True)
-        .agg(net=pl.col("total").last() - pl.col("best").last(), available_on=pl.col("payout_at").last())
-        .filter(pl.col("net") != 0)
-        .select(_owner(), "net", "available_on")
-    )
-    payouts = paid_so_far.filter(pl.col("amount") > 0).select(_owner(), "amount", created="payout_at")
     payouts = payouts.join(bank_of, on="_account", how="left", maintain_order="left").with_columns(
         destination=pl.coalesce("destination", pl.lit("ba_1PlatformOfLeii00000000"))
     )
-    return _with_ids(payouts), pl.concat([waiting, carried.select(waiting.columns)])
-
-
-def _owner() -> pl.Expr:
-    return pl.when(pl.col("owner") != "").then("owner").alias("_account")
+    payouts = _with_ids(payouts)
+    explained = entries.sort("due_at", "id").join_asof(
+        payouts.select("owner", _payout="id", paid_out_at="created").sort("paid_out_at"),
+        left_on="due_at",
+        right_on="paid_out_at",
+        by="owner",
+        strategy="forward",
+        check_sortedness=False,
+    )
+    has_payout = pl.col("_payout").is_not_null()
+    paid = explained.filter(has_payout).drop("owner", "due_at")
+    rest = explained.filter(~has_payout).select(unpaid.columns)
+    return payouts.drop("owner"), paid, rest
 
 
 def _with_ids(payouts: pl.DataFrame) -> pl.DataFrame:

@@ -9,8 +9,8 @@ import polars as pl
 
 from demo.world.chapter import Chapter
 from demo.world.daily import Day, joined, seconds
-from demo.world.output import read_table
-from demo.world.payments import balance_versions
+from demo.world.output import read_table, write_stripe_clock
+from demo.world.payments import balance_versions, paid_out_versions
 from demo.world.payouts import make_payouts, payout_entries, payout_versions
 from demo.world.spec import STRIPE_EVENT_HISTORY
 from demo.world.state import State
@@ -46,9 +46,11 @@ def write_stripe_day(
     own["balance_transaction"] = balance_versions(chapter.entries)
     objects = joined([state.objects, news, own])
     entries = stack([state.entries, chapter.entries])
-    payouts, unpaid = _payouts(world, day, state, objects["bank_account"], entries)
+    payouts, paid, unpaid = _payouts(world, day, state, objects["bank_account"], entries)
     objects["payout"] = stack([objects["payout"], payout_versions(payouts)])
-    objects["balance_transaction"] = stack([objects["balance_transaction"], balance_versions(payout_entries(payouts))])
+    objects["balance_transaction"] = stack(
+        [objects["balance_transaction"], balance_versions(payout_entries(payouts)), paid_out_versions(paid)]
+    )
     deleted = _departure(day, accounts, leaver)
     objects["customer"] = stack([objects["customer"], deleted])
     due, waiting = {}, {}
@@ -74,10 +76,8 @@ def write_stripe_day(
 
 def _payouts(
     world: Path, day: Day, state: State, new_banks: pl.DataFrame, entries: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    made = entries.filter(pl.col("created") <= day.end).select(
-        "_account", (pl.col("amount") - pl.col("fee")).alias("net"), "available_on"
-    )
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    made = entries.filter(pl.col("created") <= day.end)
     index = read_table(world / "state", "index.bank_account")
     assert index is not None
     changed = (
@@ -87,7 +87,7 @@ def _payouts(
     )
     banks = pl.concat([index.select(_account="key", destination="id"), changed])
     banks = banks.unique("_account", keep="last", maintain_order=True)
-    return make_payouts(pl.concat([state.unpaid, made.select(state.unpaid.columns)]), day.end, banks)
+    return make_payouts(stack([state.unpaid, made]), day.end, banks)
 
 
 def _departure(day: Day, accounts: pl.DataFrame, leaver: str | None) -> pl.DataFrame:
@@ -110,4 +110,5 @@ def _write(world: Path, day: Day, lines: dict[str, pl.DataFrame]) -> dict[str, i
         oldest = day.end - STRIPE_EVENT_HISTORY if kind == "event" else None
         if lines[kind].height:
             counts[f"stripe.{kind}"] = merge(world / "stripe", world / "state", kind, lines[kind], forget_before=oldest)
+    write_stripe_clock(world, day.end)
     return counts

@@ -12,6 +12,7 @@ from demo.world.spec import STRIPE_EVENT_HISTORY
 from demo.world.stripe_templates import API_VERSION, WRITERS
 
 # Objects of connected accounts: their lines name the account. Their events do too, so that they are listed under it.
+_STEERING = ("_account", "_payout")  # whose object it is; on a balance transaction, the payout that paid it out
 _EVENTS_OF_CONNECTED = ("payout.created", "payout.paid")
 
 
@@ -45,20 +46,22 @@ def render_objects(objects: dict[str, pl.DataFrame], now: int, since: int, first
 
 
 def _with_columns(versions: pl.DataFrame) -> pl.DataFrame:
-    if "_account" in versions.columns:
-        return versions
-    return versions.with_columns(pl.lit(None, pl.String).alias("_account"))
+    """The versions with the columns that steer the double of Stripe's API, where they lack them."""
+    missing = [pl.lit(None, pl.String).alias(name) for name in _STEERING if name not in versions.columns]
+    return versions.with_columns(missing)
 
 
 def _lines(kind: str, shown: pl.DataFrame, key: str) -> pl.DataFrame:
     line = WRITERS[kind](shown)
-    prefix = (
-        pl.when(pl.col("_account").is_null())
-        .then(pl.lit("{"))
-        .otherwise(pl.concat_str([pl.lit('{"_account":"'), pl.col("_account"), pl.lit('",')], ignore_nulls=True))
-    )
+    keys = [
+        pl.when(pl.col(name).is_not_null())
+        .then(pl.concat_str([pl.lit(f'"{name}":"'), pl.col(name), pl.lit('",')]))
+        .otherwise(pl.lit(""))
+        for name in _STEERING
+    ]
+    prefix = pl.concat_str([pl.lit("{"), *keys])
     return (
-        shown.select(pl.col(key).alias("key"), "created", "id", "_account")
+        shown.select(pl.col(key).alias("key"), "created", "id", *_STEERING)
         .with_columns(line.alias("line"))
         .with_columns(line=pl.concat_str([prefix, pl.col("line").str.slice(1)]))
         .select("key", "created", "id", "line")

@@ -33,7 +33,7 @@ def difference(shape: Any, made: Any, path: str = "") -> list[str]:
 
 
 def plain(thing: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in thing.items() if key != "_account"}
+    return {key: value for key, value in thing.items() if not key.startswith("_")}
 
 
 @pytest.mark.parametrize("kind", [kind for kind in OBJECT_TYPES if kind not in ("event", "payment_method")])
@@ -130,7 +130,7 @@ def payouts_explained(entries: list[dict[str, Any]], payouts: list[dict[str, Any
     for payout in sorted(payouts, key=lambda p: p["created"]):
         account = payout.get("_account")
         available = sum(
-            e["net"] for e in by_account[account] if e["type"] != "payout" and e["available_on"] <= payout["created"]
+            e["net"] for e in by_account[account] if e["type"] != "payout" and e["available_on"] < payout["created"]
         )
         assert payout["amount"] == available - paid[account] > 0
         paid[account] += payout["amount"]
@@ -143,6 +143,14 @@ def test_the_balance_transactions_explain_every_payout_to_the_oere(world: World)
     payouts = world.objects("payout")
     assert payouts_explained(world.objects("balance_transaction"), payouts) > 50
     assert None in {payout.get("_account") for payout in payouts}
+
+
+def test_a_payout_is_the_sum_of_the_balance_transactions_that_say_so(world: World) -> None:
+    nets: Counter[str] = Counter()
+    for entry in world.objects("balance_transaction"):
+        if "_payout" in entry:
+            nets[entry["_payout"]] += entry["net"]
+    assert nets == Counter({payout["id"]: payout["amount"] for payout in world.objects("payout")})
 
 
 def test_balance_transactions_are_net_of_their_fees_and_the_platform_keeps_its_own(world: World) -> None:
