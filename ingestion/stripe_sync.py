@@ -14,6 +14,7 @@ from ingestion.landing import Landing, Write
 from ingestion.stripe_backfill import Account, Portion, backfill, read_accounts
 from ingestion.stripe_client import (
     NETWORK_RETRIES,
+    Pacer,
     RefusalError,
     StripeApi,
     endpoint_of,
@@ -96,14 +97,16 @@ def pull_stripe(
     api_base: str | None,
     types: Sequence[str] | None = None,
     network_retries: int = NETWORK_RETRIES,
+    pacer: Pacer | None = None,
 ) -> StripePull:
     """Land what is new in Stripe. `api_base` None: Stripe itself. `types`: by Stripe's names or the tables', None: all.
 
+    `pacer`: another pace than just below Stripe's limits, to leave more of them to others who use the same account.
     A type that fails is reported in the result and taken up again by the next pass; the others go on.
     Raises LeiiError for an unknown type.
     """
     wanted = readings(types)
-    api = open_api(api_key, api_base, retries=network_retries)
+    api = open_api(api_key, api_base, retries=network_retries, pacer=pacer)
     with ThreadPoolExecutor(ACCOUNT_THREADS, "stripe-objects") as pool:
         current = _Pass(api=api, pool=pool, landing=landing, now=workspace.now)
         try:
