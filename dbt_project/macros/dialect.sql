@@ -1,6 +1,9 @@
 {# What the engines write differently, each behind one name. #}
 
-{# Whole minutes from one time to a later one, rounded down. (`datediff` counts boundaries on one engine and time on another.) #}
+{#
+  Whole minutes from one time to a later one, rounded down. (`datediff` counts boundaries on one engine and time on
+  another.)
+#}
 {% macro minutes_between(earlier, later) -%}
     cast(floor(({{ epoch_seconds(later) }} - {{ epoch_seconds(earlier) }}) / 60) as bigint)
 {%- endmacro %}
@@ -27,8 +30,12 @@
     cast({{ dbt.date_trunc('month', moment) }} as date)
 {%- endmacro %}
 
-{# The day of the run, UTC: LEII_NOW where the clock is fixed. Read here and not as a var, since a var's change makes dbt read the whole project anew. #}
+{#
+  The day of the run, UTC: LEII_NOW where the clock is fixed. Read here and not as a var, since a var's change makes dbt
+  read the whole project anew.
+#}
 {% macro today() -%}
     {%- set now = env_var('LEII_NOW', '') -%}
-    {%- if now -%} cast(cast('{{ now }}' as {{ dbt.type_timestamp() }}) as date) {%- else -%} cast({{ dbt.current_timestamp() }} as date) {%- endif -%}
+    {%- set moment = "cast('" ~ now ~ "' as " ~ dbt.type_timestamp() ~ ")" if now else dbt.current_timestamp() -%}
+    cast({{ moment }} as date)
 {%- endmacro %}

@@ -1,4 +1,6 @@
-{# The figures of a group of contributions: the same for a municipality, for a whole category, and for what is withheld. #}
+{#
+  The figures of a group of contributions: the same for a municipality, for a whole category, and for what is withheld.
+#}
 {% macro market_trends_figures() -%}
     cast(sum(case when kind = 'request' then 1 else 0 end) as bigint) as requests,
         cast(sum(case when kind = 'booking' then 1 else 0 end) as bigint) as bookings,

@@ -1,11 +1,13 @@
 """What the models' descriptions and meta have to say, read from dbt's manifest."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pseudonymisation.loading_sql import outputs_of
 from pseudonymisation.policy.model import Policy
 
-SUBJECT_COLUMNS = {"account_id", "customer_id", "provider_id", "visitor_id", "subject_id"}
+SUBJECT_COLUMNS = {"account_id", "counterpart_id", "customer_id", "provider_id", "subject_id", "visitor_id"}
 
 
 def problems(manifest: Mapping[str, Any], policy: Policy, purpose: str) -> list[str]:
@@ -36,6 +38,8 @@ def _of_model(node: Mapping[str, Any], policy: Policy, purpose: str) -> Iterator
         yield f"{name}: a mart without a contract"
     if not node["columns"]:
         yield f"{name}: no columns"
+    if node["fqn"][2] == "staging":
+        yield from _of_staging(node, policy, purpose)
     for column, about in node["columns"].items():
         if not about["description"]:
             yield f"{name}.{column}: not described"
@@ -44,3 +48,21 @@ def _of_model(node: Mapping[str, Any], policy: Policy, purpose: str) -> Iterator
         category = about["meta"].get("category")
         if category is not None and category not in categories:
             yield f"{name}.{column}: {category} is no category that the policy gives {purpose}"
+
+
+def _of_staging(node: Mapping[str, Any], policy: Policy, purpose: str) -> Iterator[str]:
+    """A staging model only renames, so each personal column has exactly the category that the policy gives its source."""
+    (stored,) = [parent.rsplit(".", 1)[1] for parent in node["depends_on"]["nodes"] if parent.startswith("source.")]
+    (table,) = [table for table in policy.tables_of(purpose) if table.stored_name == stored]
+    categories = {
+        output.name: column.category
+        for column, treatment in table.outputs(purpose)
+        for output in outputs_of(table, column, treatment)
+    }
+    for source, renamed in re.findall(r"^        (\w+)(?: as (\w+))?,?$", node["raw_code"], re.MULTILINE):
+        expected = categories.get(source, "")
+        about = node["columns"].get(renamed or source)
+        if about is None:
+            yield f"{node['name']}.{renamed or source}: in the SQL and not described"
+        elif about["meta"].get("category") != (expected if expected.startswith("user") else None):
+            yield f"{node['name']}.{renamed or source}: the policy's category is {expected}"

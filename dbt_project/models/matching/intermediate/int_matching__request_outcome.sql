@@ -33,7 +33,8 @@ joined as (
 
         coalesce(requests.municipality, 'unknown') as municipality,
 
-        {{ minutes_between('requests.requested_at', 'first_responses.first_responded_at') }} as minutes_to_first_response,
+        {{ minutes_between('requests.requested_at', 'first_responses.first_responded_at') }}
+            as minutes_to_first_response,
 
         first_responses.request_id is not null as is_responded,
         filled_requests.request_id is not null as is_filled,

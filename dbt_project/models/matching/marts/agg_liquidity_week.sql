@@ -45,7 +45,10 @@ interest as (
     from events
     inner join categories on events.category_slug = categories.category_slug
     where events.event_name = 'Search Performed'
-    group by categories.category_id, coalesce(events.municipality, 'unknown'), {{ iso_week_start('events.received_at') }}
+    group by
+        categories.category_id,
+        coalesce(events.municipality, 'unknown'),
+        {{ iso_week_start('events.received_at') }}
 ),
 
 offered_categories as (
