@@ -1,0 +1,178 @@
+"""What makes a line of an event file an event, as SQL over a table of raw lines.
+
+The rules are tried in order; the first that is broken names the reason, which never repeats what the line holds.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+MAX_LINE_BYTES = 65_536
+MAX_ID_LENGTH = 256
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+MAX_AHEAD = timedelta(days=1)
+TYPES = ("track", "page", "screen", "identify", "alias")
+DAMAGE = {
+    "truncated_file": "the file ends in the middle",
+    "damaged_file": "the file is damaged from here on",
+    "empty_file": "the file is empty",
+    "unreadable_file": "the file could not be opened; it is tried again on the next pass",
+}
+
+# Every path is read in one go; SQL lists count from 1.
+FIELDS = (
+    "$",
+    "$.messageId",
+    "$.type",
+    "$.event",
+    "$.receivedAt",
+    "$.userId",
+    "$.anonymousId",
+    "$.properties",
+    "$.traits",
+    "$.context",
+    "$.context.consent.categoryPreferences.analytics",
+    "$.context.consent.categoryPreferences.marketing",
+)
+TEXTS = (*FIELDS[1:7], *FIELDS[10:])
+OBJECTS = ("$", "$.context", "$.context.consent", "$.context.consent.categoryPreferences")
+
+UUID = "[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+ISO_TIME = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}(:?\d{2})?)"
+
+
+def checked_sql(now: datetime) -> str:
+    """Every line of the table `line` (file INTEGER, line BIGINT, content BLOB) with what is wrong with it, or the event.
+
+    Columns: file, line, reason_code; content, if there is a reason; otherwise message_hash (128 bits), message_id,
+    received_at, type, event, user_id, anonymous_id, payload, analytics, marketing. Blank lines are left out.
+    """
+    reasons = "\n".join(f"            WHEN {condition} THEN '{code}'" for code, _, condition in _rules(now))
+    received_at = _text("$.receivedAt")
+    return f"""
+    WITH decoded AS (
+        SELECT file, line, content,
+            CASE WHEN octet_length(content) <= {MAX_LINE_BYTES} THEN rtrim(TRY(decode(content)), chr(10) || chr(13)) END AS text
+        FROM line
+    ), documents AS (
+        SELECT *, CASE WHEN json_valid(text) THEN text END AS document FROM decoded
+    ), extracted AS (
+        SELECT *,
+            json_type(document, {_paths(FIELDS)}) AS types,
+            json_extract_string(document, {_paths(TEXTS)}) AS texts,
+            json_keys(document, {_paths(OBJECTS)}) AS names
+        FROM documents
+        WHERE text IS NULL OR trim(text, ' ' || chr(9)) <> ''
+    ), named AS (
+        SELECT *,
+            {_text("$.messageId")} AS message_id, {_text("$.type")} AS type, {_text("$.event")} AS event,
+            CASE WHEN regexp_full_match({received_at}, '{ISO_TIME}') THEN TRY_CAST({received_at} AS TIMESTAMPTZ) END
+                AS received_at,
+            lower({_text("$.userId")}) AS user_id, {_text("$.anonymousId")} AS anonymous_id
+        FROM extracted
+    ), judged AS (
+        SELECT *, CASE
+{reasons}
+        END AS reason_code
+        FROM named
+    )
+    SELECT file, line, reason_code, CASE WHEN reason_code IS NOT NULL THEN content END AS content,
+        CASE WHEN reason_code IS NULL THEN md5_number(message_id) END AS message_hash,
+        message_id, received_at, type, event, user_id, anonymous_id,
+        CASE WHEN reason_code IS NULL THEN text END AS payload,
+        {_is_true("analytics")} AS analytics, {_is_true("marketing")} AS marketing
+    FROM judged"""
+
+
+def reason_sql() -> str:
+    """The words for `reason_code`."""
+    words = {code: reason for code, reason, _ in _rules(EARLIEST)} | DAMAGE
+    cases = " ".join(f"WHEN '{code}' THEN '{reason}'" for code, reason in words.items())
+    return f"CASE reason_code {cases} END"
+
+
+def _rules(now: datetime) -> list[tuple[str, str, str]]:
+    """Code, words, and the condition under which a line breaks the rule."""
+    printable = f"no text of 1 to {MAX_ID_LENGTH} printable characters"
+    return [
+        ("too_long", "the line is longer than 64 kB", f"octet_length(content) > {MAX_LINE_BYTES}"),
+        ("not_utf8", "the line is not UTF-8", "text IS NULL"),
+        ("not_json", "the line is not JSON", "document IS NULL"),
+        ("not_an_object", "the line is no JSON object", f"{_type('$')} <> 'OBJECT'"),
+        ("double_names", "a name stands twice among the fields or in the consent", _has_double_names()),
+        ("message_id", f"messageId is {printable}", f"NOT {_is_id('messageId', 'message_id')}"),
+        ("type", f"type is none of {', '.join(TYPES)}", _is_wrong_type()),
+        ("event", "event is no printable text, or is missing from a track", _is_wrong_event()),
+        ("received_at", "receivedAt is no ISO 8601 time with its offset", _is_no_time()),
+        ("received_at_absurd", "receivedAt lies before 2015 or in the future", _is_absurd_time(now)),
+        ("user_id", "userId is neither null nor a UUID", _is_wrong_user_id()),
+        ("anonymous_id", f"anonymousId is {printable}", _is_wrong("anonymousId", "anonymous_id")),
+        ("no_id", "neither userId nor anonymousId is there", "user_id IS NULL AND anonymous_id IS NULL"),
+        ("structure", "properties, traits or context is no object", _is_no_object("properties", "traits", "context")),
+    ]
+
+
+def _has_double_names() -> str:
+    """Of two values under one name, readers differ on which counts: consent must not hang on that."""
+    places = range(1, len(OBJECTS) + 1)
+    return " OR ".join(f"coalesce(len(names[{place}]) <> list_unique(names[{place}]), false)" for place in places)
+
+
+def _is_wrong_type() -> str:
+    types = ", ".join(f"'{name}'" for name in TYPES)
+    return f"{_json_type('type')} <> 'VARCHAR' OR type NOT IN ({types})"
+
+
+def _is_wrong_event() -> str:
+    return f"{_is_wrong('event', 'event')} OR (type = 'track' AND event IS NULL)"
+
+
+def _is_no_time() -> str:
+    return f"{_json_type('receivedAt')} <> 'VARCHAR' OR received_at IS NULL"
+
+
+def _is_absurd_time(now: datetime) -> str:
+    latest = (now + MAX_AHEAD).astimezone(UTC)
+    return f"received_at < '{EARLIEST.isoformat()}' OR received_at > '{latest.isoformat()}'"
+
+
+def _is_wrong_user_id() -> str:
+    is_uuid = f"({_json_type('userId')} = 'VARCHAR' AND regexp_full_match(user_id, '{UUID}'))"
+    return f"NOT ({_is_absent('userId')} OR {is_uuid})"
+
+
+def _is_no_object(*fields: str) -> str:
+    return " OR ".join(f"{_json_type(field)} NOT IN ('OBJECT', 'NULL')" for field in fields)
+
+
+def _is_wrong(field: str, column: str) -> str:
+    return f"NOT ({_is_absent(field)} OR {_is_id(field, column)})"
+
+
+def _is_id(field: str, column: str) -> str:
+    printable = rf"length({column}) BETWEEN 1 AND {MAX_ID_LENGTH} AND NOT regexp_matches({column}, '\p{{Cc}}')"
+    return f"({_json_type(field)} = 'VARCHAR' AND {printable})"
+
+
+def _is_absent(field: str) -> str:
+    return f"({_json_type(field)} = 'NULL')"
+
+
+def _json_type(field: str) -> str:
+    """'NULL' for what is not there as well."""
+    return f"coalesce({_type('$.' + field)}, 'NULL')"
+
+
+def _is_true(preference: str) -> str:
+    path = f"$.context.consent.categoryPreferences.{preference}"
+    return f"coalesce({_type(path)} = 'BOOLEAN' AND {_text(path)} = 'true', false)"
+
+
+def _text(path: str) -> str:
+    return f"texts[{TEXTS.index(path) + 1}]"
+
+
+def _type(path: str) -> str:
+    return f"types[{FIELDS.index(path) + 1}]"
+
+
+def _paths(paths: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f"'{path}'" for path in paths) + "]"
