@@ -8,9 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-import pandas  # noqa: F401 - what DuckDB imports with the first Arrow table, once instead of in every child
 import psycopg
-import pyarrow.dataset  # noqa: F401
 
 from ingestion.app_db import pull_app_db
 from ingestion.landing import open_landing

@@ -3,6 +3,7 @@
 The parent never opens DuckDB, so forking it is safe.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -10,6 +11,10 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+# What DuckDB imports with the first Arrow table: once here instead of in every child.
+for _name in ("pandas", "pyarrow.dataset"):
+    importlib.import_module(_name)
 
 
 def run_in_child(work: Callable[[], None], *, kill_at_line: int | None = None, modules: tuple[str, ...] = ()) -> bool:

@@ -9,9 +9,7 @@ import sys
 from pathlib import Path
 
 import duckdb
-import pandas  # noqa: F401 - what DuckDB imports with the first Arrow table, once instead of in every child
 import pyarrow as pa
-import pyarrow.dataset
 
 from ingestion.landing import Batch, Landing, open_landing
 from storage import Workspace
