@@ -7,7 +7,6 @@ import shutil
 import sys
 from pathlib import Path
 
-
 from ingestion.events import EventsPull, pull_events
 from ingestion.landing import open_landing
 from ingestion.quarantine import Quarantine

@@ -35,7 +35,7 @@ def _work_and_exit(work: Callable[[], None], kill_at_line: int | None, modules: 
         if kill_at_line is not None:
             sys.settrace(_killer(kill_at_line, modules))
         work()
-    except BaseException:  # noqa: BLE001
+    except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
