@@ -187,7 +187,7 @@ def _delete_deleted_sql(table: Table, relation: str, target: str) -> str:
 
 
 def _delete_absent(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
-    present = f"SELECT {row_key_sql(table)} FROM ({raw_relation(table, relation, table.key)})"
+    present = f"SELECT {row_key_sql(table)} FROM {relation}"
     deleted = _count(con, f"DELETE FROM purpose.src.{table.stored_name} WHERE _row_key NOT IN ({present})")
     return TableLoad(deleted=deleted)
 

@@ -12,36 +12,41 @@ POSTAL_CODES = Path(__file__).parents[1] / "dbt_project" / "seeds" / "postal_cod
 _BLOCK = 64
 
 _HMAC = """
-    CREATE TEMP MACRO {name}(message) AS
+    CREATE OR REPLACE TEMP MACRO {name}(message) AS
         CAST(sha256(getvariable('{name}_outer') || unhex(sha256(getvariable('{name}_inner') || message)))[1:32] AS UUID)
 """
 
 _MACROS = (
-    "CREATE TEMP MACRO named_message(kind, value) AS encode(kind || chr(31) || value)",
-    "CREATE TEMP MACRO keyed(kind, value) AS purpose_hmac(named_message(kind, value))",
-    "CREATE TEMP MACRO alias_hash(kind, value) AS alias_hmac(named_message(kind, value))",
-    """CREATE TEMP MACRO network_of(ip) AS CASE
+    "CREATE OR REPLACE TEMP MACRO named_message(kind, value) AS encode(kind || chr(31) || value)",
+    "CREATE OR REPLACE TEMP MACRO keyed(kind, value) AS purpose_hmac(named_message(kind, value))",
+    "CREATE OR REPLACE TEMP MACRO alias_hash(kind, value) AS alias_hmac(named_message(kind, value))",
+    """CREATE OR REPLACE TEMP MACRO network_of(ip) AS CASE
         WHEN regexp_matches(ip, '^[0-9]{1,3}([.][0-9]{1,3}){3}(/32)?$') THEN regexp_extract(ip, '^([0-9]+[.][0-9]+[.][0-9]+)', 1)
         WHEN regexp_matches(ip, '^[0-9A-Fa-f:]+(/128)?$') AND ip LIKE '%:%:%'
             THEN lower(array_to_string(string_split(ip, ':')[1:3], ':'))
     END""",
-    """CREATE TEMP MACRO plain_text(text) AS
+    """CREATE OR REPLACE TEMP MACRO plain_text(text) AS
         nullif(trim(regexp_replace(lower(text), '[^a-zæøå]+', ' ', 'g')), '')""",
-    """CREATE TEMP MACRO municipality_of(code) AS
+    """CREATE OR REPLACE TEMP MACRO municipality_of(code) AS
         (SELECT any_value(place.municipality) FROM postal_code_place AS place WHERE place.postal_code = code)""",
 )
 
 
 def prepare_session(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str | None = None) -> None:
-    """Make the macros that treatments and the vault use. Without a purpose there is no `keyed` to call."""
+    """Make the macros that treatments and the vault use. Without a purpose there is no `keyed` to call.
+
+    A session may be prepared again for another purpose.
+    """
     set_hmac_key(con, "alias_hmac", workspace.keyring.zone_key("vault", "alias"))
     if purpose is not None:
         set_hmac_key(con, "purpose_hmac", workspace.keyring.purpose_key(purpose, "pseudonym"))
     else:
-        con.execute("CREATE TEMP MACRO purpose_hmac(message) AS error('this session has no purpose')")
+        con.execute("CREATE OR REPLACE TEMP MACRO purpose_hmac(message) AS error('this session has no purpose')")
     if not POSTAL_CODES.exists():
         raise LeiiError(f"no register of postal codes at {POSTAL_CODES}: it belongs to the repository")
-    con.execute("CREATE TEMP TABLE postal_code_place AS FROM read_csv(?, all_varchar = true)", [str(POSTAL_CODES)])
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE postal_code_place AS FROM read_csv(?, all_varchar = true)", [str(POSTAL_CODES)]
+    )
     for macro in _MACROS:
         con.execute(macro)
 

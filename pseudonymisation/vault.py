@@ -61,10 +61,10 @@ def open_vault(con: duckdb.DuckDBPyConnection, workspace: Workspace, *, read_onl
         yield
 
 
-def purge_vault(workspace: Workspace) -> None:
-    """Rewrite the vault's file, so that what was deleted from it is gone from the disk too."""
+def purge_vault(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
+    """Rewrite the vault's file, so that what was deleted from it is gone from the disk too. It must not be attached."""
     key = workspace.keyring.zone_key("vault")
-    compact_copy(workspace.home, workspace.home.vault_file, key, workspace.home.vault_file, key)
+    compact_copy(con, workspace.home.vault_file, key, workspace.home.vault_file, key)
 
 
 def registrations(table: Table) -> list[Registration]:

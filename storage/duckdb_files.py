@@ -70,25 +70,30 @@ def attached(
         con.execute(f"DETACH {alias}")
 
 
-def compact_copy(home: Home, source: Path, source_key: bytes, target: Path, target_key: bytes) -> None:
+def compact_copy(
+    con: duckdb.DuckDBPyConnection, source: Path, source_key: bytes, target: Path, target_key: bytes
+) -> None:
     """Copy every live row of one file into a fresh one under the target's name; no deleted byte comes along.
 
-    `source` and `target` may be the same name: the file is then replaced in one step.
+    `source` and `target` may be the same name: the file is then replaced in one step. Neither may be attached.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
-    for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
+    for leftover in (temporary, _wal(temporary)):
         leftover.unlink(missing_ok=True)
-    with connect(home) as con:
-        attach(con, source, "copy_source", source_key, read_only=source != target)
-        attach(con, temporary, "copy_target", target_key)
-        con.execute("COPY FROM DATABASE copy_source TO copy_target")
-        con.execute("CHECKPOINT copy_target")
-        con.execute("DETACH copy_target")
+    attach(con, source, "copy_source", source_key, read_only=source != target)
+    try:
+        with attached(con, temporary, "copy_target", target_key):
+            con.execute("COPY FROM DATABASE copy_source TO copy_target")
+            con.execute("CHECKPOINT copy_target")
+    finally:
         con.execute("DETACH copy_source")
-    source_wal = target.with_name(target.name + ".wal")
     replace_durably(temporary, target)
-    source_wal.unlink(missing_ok=True)
+    _wal(target).unlink(missing_ok=True)
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
 
 
 def _reason(error: duckdb.Error) -> str:

@@ -54,7 +54,9 @@ class KeyRing:
         return self.secrets[name]
 
     def _derive(self, name: str, use: str) -> bytes:
-        return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"leii:{name}:{use}".encode()).derive(self._root(name))
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"leii:{name}:{use}".encode()).derive(
+            self._root(name)
+        )
 
 
 def key_text(key: bytes) -> str:

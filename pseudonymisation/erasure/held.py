@@ -85,20 +85,19 @@ def hold_banned(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: s
             )
 
 
-def expire_held(workspace: Workspace) -> int:
+def expire_held(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
     """Remove what is held past its day and rewrite the file, so that it is gone from the disk; gives the rows removed."""
     if not workspace.home.held_file.exists():
         return 0
-    with workspace.connect() as con, open_held(con, workspace):
-        removed = 0
+    removed = 0
+    with open_held(con, workspace):
         for table in ("row", "identifier"):
-            row = con.execute(
-                f"DELETE FROM held.{table} WHERE held_until < CAST(? AS DATE)", [workspace.now]
-            ).fetchone()
+            sql = f"DELETE FROM held.{table} WHERE held_until < CAST(CAST(? AS TIMESTAMPTZ) AS DATE)"
+            row = con.execute(sql, [workspace.now]).fetchone()
             removed += int(row[0]) if row else 0
     if removed:
         key = workspace.keyring.zone_key("held")
-        compact_copy(workspace.home, workspace.home.held_file, key, workspace.home.held_file, key)
+        compact_copy(con, workspace.home.held_file, key, workspace.home.held_file, key)
     return removed
 
 

@@ -26,7 +26,7 @@ from pseudonymisation.erasure.ledger import (
 from pseudonymisation.erasure.receipts import Receipt, read_receipts
 from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sweep_purpose
 from pseudonymisation.erasure.verify import Scan, scan_purpose, survivors
-from pseudonymisation.loading import open_purpose
+from pseudonymisation.loading import create_tables, open_purpose
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import open_vault, purge_vault
@@ -54,40 +54,42 @@ class ErasureResult:
 
 def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasurePreparation:
     """Rule on every request, tombstone who is eligible, and sweep the source tables of every purpose."""
-    expire_held(workspace)
     with workspace.connect() as con:
-        prepare_session(con, workspace, BOOKS)
+        expire_held(con, workspace)
         with open_vault(con, workspace):
+            prepare_session(con, workspace, BOOKS)
             enter_requests(con, workspace, dsn)
             enter_vanished(con, workspace)
-    with workspace.connect() as con:
-        prepare_session(con, workspace, FLAGS)
-        with open_vault(con, workspace):
+            prepare_session(con, workspace, FLAGS)
             open_cases(con, workspace)
-            cases = cases_in(con, "tombstoned")
-    if cases:
-        for purpose in policy.purposes:
-            _sweep(workspace, policy, purpose, cases)
-        with workspace.connect() as con, open_vault(con, workspace):
-            move_cases(con, cases, "swept", workspace.now)
-    with workspace.connect() as con, open_vault(con, workspace, read_only=True):
-        pending = cases_in(con, "swept", "recomputed", "published")
+            tombstoned = cases_in(con, "tombstoned")
+            if tombstoned:
+                for purpose in policy.purposes:
+                    _sweep(con, workspace, policy, purpose, tombstoned)
+                move_cases(con, tombstoned, "swept", workspace.now)
+            pending = cases_in(con, "swept", "recomputed", "published")
     return ErasurePreparation(swept=len(pending), purposes_touched=tuple(policy.purposes) if pending else ())
 
 
 def finish_erasures(workspace: Workspace, policy: Policy) -> ErasureResult:
     """Verify, purge, forget, verify again and certify the swept cases. To be called when new copies are published."""
-    blocked = _verify_rebuilt(workspace, policy)
-    with workspace.connect() as con, open_vault(con, workspace, read_only=True):
-        published = cases_in(con, "published")
-    if published:
-        for purpose in policy.purposes:
-            key, file = workspace.keyring.purpose_key(purpose, "warehouse"), workspace.home.warehouse_file(purpose)
-            compact_copy(workspace.home, file, key, file, key)
-        _forget(workspace, published)
-    certificates = _certify(workspace, policy)
-    if certificates:
-        purge_vault(workspace)
+    if not workspace.home.vault_file.exists():
+        return ErasureResult(certificates=(), blocked=())
+    with workspace.connect() as con:
+        with open_vault(con, workspace):
+            blocked = _verify_rebuilt(con, workspace, policy)
+            published = cases_in(con, "published")
+        if published:
+            for purpose in policy.purposes:
+                key, file = workspace.keyring.purpose_key(purpose, "warehouse"), workspace.home.warehouse_file(purpose)
+                compact_copy(con, file, key, file, key)
+            with open_vault(con, workspace):
+                _forget(con, workspace, published)
+            purge_vault(con, workspace)
+        with open_vault(con, workspace):
+            certificates = _certify(con, workspace, policy)
+        if certificates:
+            purge_vault(con, workspace)
     return ErasureResult(certificates=tuple(certificates), blocked=tuple(blocked))
 
 
@@ -97,34 +99,41 @@ def receipts(workspace: Workspace) -> list[Receipt]:
         return read_receipts(con)
 
 
-def _sweep(workspace: Workspace, policy: Policy, purpose: str, cases: list[str]) -> None:
+def _sweep(
+    con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy, purpose: str, cases: list[str]
+) -> None:
     with open_landing(workspace) as landing:
         batch_id = landing.reserve_batch_id()
-    with workspace.connect() as con:
-        prepare_session(con, workspace, purpose)
-        with open_vault(con, workspace), open_purpose(con, workspace, purpose), open_held(con, workspace):
-            resolve_pseudonyms(con, purpose)
-            _load_erased(con, purpose, cases)
-            if purpose == FLAGS:
-                hold_banned(con, workspace, purpose)
-            count_effects(con, policy, purpose)
-            con.execute("BEGIN")
-            con.execute(
-                """
-                INSERT INTO vault.erasure_effect
-                SELECT case_id, ?, table_name, sum(rows_deleted), sum(rows_detached), sum(rows_held)
-                FROM effect GROUP BY case_id, table_name
-                """,
-                [purpose],
-            )
-            if policy.purposes[purpose].held_by_law is not None:
-                con.execute("""
-                    UPDATE vault.erasure SET held_until = greatest(erasure.held_until, longest.held_until)
-                    FROM (SELECT case_id, max(held_until) AS held_until FROM hold GROUP BY case_id) AS longest
-                    WHERE erasure.case_id = longest.case_id
-                """)
-            con.execute("COMMIT")
-            sweep_purpose(con, policy, purpose, batch_id)
+    prepare_session(con, workspace, purpose)
+    with open_purpose(con, workspace, purpose), open_held(con, workspace):
+        create_tables(con, policy, purpose)
+        resolve_pseudonyms(con, purpose)
+        _load_erased(con, purpose, cases)
+        if purpose == FLAGS:
+            hold_banned(con, workspace, purpose)
+        count_effects(con, policy, purpose)
+        _note_effects(con, policy, purpose)
+        sweep_purpose(con, policy, purpose, batch_id)
+
+
+def _note_effects(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) -> None:
+    """Before the sweep: one that is cut off and done again would count only what was left."""
+    con.execute("BEGIN")
+    con.execute(
+        """
+        INSERT INTO vault.erasure_effect
+        SELECT case_id, ?, table_name, sum(rows_deleted), sum(rows_detached), sum(rows_held)
+        FROM effect GROUP BY case_id, table_name
+        """,
+        [purpose],
+    )
+    if policy.purposes[purpose].held_by_law is not None:
+        con.execute("""
+            UPDATE vault.erasure SET held_until = greatest(erasure.held_until, longest.held_until)
+            FROM (SELECT case_id, max(held_until) AS held_until FROM hold GROUP BY case_id) AS longest
+            WHERE erasure.case_id = longest.case_id
+        """)
+    con.execute("COMMIT")
 
 
 def _load_erased(con: duckdb.DuckDBPyConnection, purpose: str, cases: list[str]) -> None:
@@ -138,68 +147,60 @@ def _load_erased(con: duckdb.DuckDBPyConnection, purpose: str, cases: list[str])
     )
 
 
-def _scan_all(workspace: Workspace, policy: Policy, cases: list[str]) -> list[Scan]:
+def _scan_all(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy, cases: list[str]) -> list[Scan]:
     scans: list[Scan] = []
-    with workspace.connect() as con, open_vault(con, workspace, read_only=True):
-        for purpose in policy.purposes:
-            _load_erased(con, purpose, cases)
-            scans.extend(scan_purpose(con, workspace, purpose))
+    for purpose in policy.purposes:
+        _load_erased(con, purpose, cases)
+        scans.extend(scan_purpose(con, workspace, purpose))
     return scans
 
 
-def _verify_rebuilt(workspace: Workspace, policy: Policy) -> list[str]:
+def _verify_rebuilt(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy) -> list[str]:
     """Move swept cases to recomputed and published as far as the files bear it out."""
-    with workspace.connect() as con, open_vault(con, workspace, read_only=True):
-        cases = cases_in(con, "swept", "recomputed")
+    cases = cases_in(con, "swept", "recomputed")
     if not cases:
         return []
-    scans = _scan_all(workspace, policy, cases)
+    scans = _scan_all(con, workspace, policy, cases)
     left = survivors(scans)
-    in_warehouse = survivors([scan for scan in scans if scan.layer == "warehouse"])
     missing = [p for p in policy.purposes if not any(s.purpose == p and s.layer == "published" for s in scans)]
     left += [f"published/{purpose}: no copy is published" for purpose in missing]
-    with workspace.connect() as con, open_vault(con, workspace):
-        if not in_warehouse:
-            move_cases(con, cases, "recomputed", workspace.now)
-        if left:
-            block_cases(con, cases, "; ".join(left), workspace.now)
-        else:
-            move_cases(con, cases, "published", workspace.now)
+    if not survivors([scan for scan in scans if scan.layer == "warehouse"]):
+        move_cases(con, cases, "recomputed", workspace.now)
+    if left:
+        block_cases(con, cases, "; ".join(left), workspace.now)
+    else:
+        move_cases(con, cases, "published", workspace.now)
     return left
 
 
-def _forget(workspace: Workspace, cases: list[str]) -> None:
-    """Destroy the secrets and every alias of these people; only tombstones stay. The vault's file is written anew."""
+def _forget(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[str]) -> None:
+    """Destroy the secrets and every alias of these people; only tombstones stay."""
     mine = "SELECT {} FROM vault.erasing_alias WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?))"
-    with workspace.connect() as con, open_vault(con, workspace):
-        con.execute("BEGIN")
-        con.execute(f"DELETE FROM vault.subject WHERE subject_id IN ({mine.format('subject_id')})", [cases])
-        for table in ("alias", "vanished"):
-            con.execute(f"DELETE FROM vault.{table} WHERE alias_hash IN ({mine.format('alias_hash')})", [cases])
-        for column in ("cookie_hash", "account_hash"):
-            con.execute(f"DELETE FROM vault.cookie_link WHERE {column} IN ({mine.format('alias_hash')})", [cases])
-        move_cases(con, cases, "forgotten", workspace.now)
-        con.execute("COMMIT")
-    purge_vault(workspace)
+    con.execute("BEGIN")
+    con.execute(f"DELETE FROM vault.subject WHERE subject_id IN ({mine.format('subject_id')})", [cases])
+    for table in ("alias", "vanished"):
+        con.execute(f"DELETE FROM vault.{table} WHERE alias_hash IN ({mine.format('alias_hash')})", [cases])
+    for column in ("cookie_hash", "account_hash"):
+        con.execute(f"DELETE FROM vault.cookie_link WHERE {column} IN ({mine.format('alias_hash')})", [cases])
+    move_cases(con, cases, "forgotten", workspace.now)
+    con.execute("COMMIT")
 
 
-def _certify(workspace: Workspace, policy: Policy) -> list[str]:
-    with workspace.connect() as con, open_vault(con, workspace, read_only=True):
-        forgotten, verified = cases_in(con, "forgotten"), cases_in(con, "verified")
+def _certify(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy) -> list[str]:
+    forgotten, verified = cases_in(con, "forgotten"), cases_in(con, "verified")
     if not forgotten and not verified:
         return []
-    scans = _scan_all(workspace, policy, forgotten + verified)
+    scans = _scan_all(con, workspace, policy, forgotten + verified)
     left = survivors(scans)
-    with workspace.connect() as con, open_vault(con, workspace):
-        if left:
-            block_cases(con, forgotten + verified, "; ".join(left), workspace.now)
-            return []
-        for case in forgotten:
-            con.execute(
-                "UPDATE vault.erasure SET state = 'verified', certificate_id = ? WHERE CAST(case_id AS VARCHAR) = ?",
-                [str(uuid.uuid4()), case],
-            )
-        return [_certify_case(con, workspace, policy, case, scans) for case in forgotten + verified]
+    if left:
+        block_cases(con, forgotten + verified, "; ".join(left), workspace.now)
+        return []
+    for case in forgotten:
+        con.execute(
+            "UPDATE vault.erasure SET state = 'verified', certificate_id = ? WHERE CAST(case_id AS VARCHAR) = ?",
+            [str(uuid.uuid4()), case],
+        )
+    return [_certify_case(con, workspace, policy, case, scans) for case in forgotten + verified]
 
 
 def _certify_case(

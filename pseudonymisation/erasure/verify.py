@@ -31,14 +31,28 @@ def scan_file(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, layer: str
             "WHERE database_name = 'scanned' AND NOT internal ORDER BY 1, 2, 3"
         ).fetchall()
         views = {(row[0], row[1]) for row in con.execute(_VIEWS).fetchall()}
-        stored = [column for column in columns if (column[0], column[1]) not in views]
-        survivors = [
-            f"{schema}.{table}.{column}"
-            for schema, table, column, type_ in stored
-            if _can_name(type_) and _names_somebody(con, f'scanned."{schema}"."{table}"', f'"{column}"', type_)
-        ]
-    tables = {(column[0], column[1]) for column in stored}
-    return Scan(layer=layer, purpose=purpose, tables=len(tables), columns=len(stored), survivors=tuple(survivors))
+        stored: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for schema, table, column, type_ in columns:
+            if (schema, table) not in views:
+                stored.setdefault((schema, table), []).append((column, type_))
+        survivors = [place for table, named in stored.items() for place in _survivors_in(con, table, named)]
+    count = sum(len(named) for named in stored.values())
+    return Scan(layer=layer, purpose=purpose, tables=len(stored), columns=count, survivors=tuple(survivors))
+
+
+def _survivors_in(con: duckdb.DuckDBPyConnection, table: tuple[str, str], columns: list[tuple[str, str]]) -> list[str]:
+    asked = [(column, type_) for column, type_ in columns if any(name in type_ for name in _NAMING_TYPES)]
+    if not asked:
+        return []
+    found = ", ".join(f"coalesce(bool_or({_names_somebody(column, type_)}), FALSE)" for column, type_ in asked)
+    answer = con.execute(f'SELECT {found} FROM scanned."{table[0]}"."{table[1]}"').fetchone() or ()
+    return [f"{table[0]}.{table[1]}.{column}" for (column, _), is_left in zip(asked, answer, strict=True) if is_left]
+
+
+def _names_somebody(column: str, type_: str) -> str:
+    if type_ == "UUID":
+        return erased_in(f'"{column}"')
+    return f"""regexp_matches(CAST("{column}" AS VARCHAR), (SELECT coalesce(string_agg(pseudonym, '|'), '^$.') FROM erased))"""
 
 
 def scan_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str) -> list[Scan]:
@@ -64,15 +78,3 @@ _VIEWS = "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name 
 
 def _versions(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.duckdb") if not path.is_symlink()) if folder.exists() else []
-
-
-def _can_name(type_: str) -> bool:
-    return any(name in type_ for name in _NAMING_TYPES)
-
-
-def _names_somebody(con: duckdb.DuckDBPyConnection, table: str, column: str, type_: str) -> bool:
-    where = erased_in(column)
-    if type_ != "UUID":
-        where = f"EXISTS (FROM erased WHERE contains(CAST({column} AS VARCHAR), erased.pseudonym))"
-    row = con.execute(f"SELECT EXISTS (FROM {table} WHERE {where})").fetchone()
-    return bool(row and row[0])

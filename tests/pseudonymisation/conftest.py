@@ -60,6 +60,9 @@ class Market:
         )
         self._write("stripe", table, "rows", arrow)
 
+    def land_stripe_keys(self, table: str, *ids: str) -> None:
+        self._write("stripe", table, "keys", pa.table({"id": pa.array(ids, pa.string())}))
+
     def land_events(self, *events: dict[str, Any]) -> None:
         arrow = pa.table(
             {

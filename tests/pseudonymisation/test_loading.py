@@ -102,6 +102,16 @@ def test_a_deleted_stripe_customer_leaves_the_purposes(market: Market) -> None:
     assert market.rows("fraud", "stripe__customer") == []
 
 
+def test_a_stripe_object_that_is_not_among_the_keys_any_more_leaves_the_purposes(market: Market) -> None:
+    market.land("account", account(1, stripe_customer_id="cus_1"), account(2, stripe_customer_id="cus_2"))
+    customer = {"object": "customer", "created": 1780000000, "metadata": {}}
+    market.land_stripe("customer", {**customer, "id": "cus_1"}, {**customer, "id": "cus_2"})
+    market.load()
+    market.land_stripe_keys("customer", "cus_2")
+    market.load()
+    assert len(market.rows("fraud", "stripe__customer")) == 1
+
+
 def test_no_raw_identifier_stays_in_a_purpose_that_the_policy_does_not_give_it_to(
     market: Market, policy: Policy
 ) -> None:

@@ -34,7 +34,7 @@ class Town:
 
     def sql(self, statement: str, parameters: list[Any] | None = None) -> None:
         with psycopg.connect(self._admin_dsn) as connection:
-            connection.execute(statement, parameters)  # type: ignore[call-overload]
+            connection.execute(statement, parameters)
 
     def put(self, table: str, *rows: dict[str, Any]) -> None:
         for row in rows:
@@ -65,11 +65,11 @@ class Town:
     def publish(self) -> None:
         """A copy of each warehouse under the readers' key; what the models make of it is not the matter here."""
         home, ring = self.market.workspace.home, self.market.workspace.keyring
-        for purpose in self.market.policy.purposes:
-            source_key, key = ring.purpose_key(purpose, "warehouse"), ring.purpose_key(purpose, "published")
-            compact_copy(
-                home, home.warehouse_file(purpose), source_key, home.published_folder(purpose) / "1.duckdb", key
-            )
+        with self.market.workspace.connect() as con:
+            for purpose in self.market.policy.purposes:
+                source_key, key = ring.purpose_key(purpose, "warehouse"), ring.purpose_key(purpose, "published")
+                copy = home.published_folder(purpose) / "1.duckdb"
+                compact_copy(con, home.warehouse_file(purpose), source_key, copy, key)
 
     def finish(self) -> ErasureResult:
         return finish_erasures(self.market.workspace, self.market.policy)
