@@ -60,9 +60,11 @@ class PurposeProject:
             open_purpose(con, self.workspace, self.purpose),
         ):
             con.execute("USE purpose")
-            for statement in statements:
-                con.execute(statement)
-            con.execute("USE memory")
+            try:
+                for statement in statements:
+                    con.execute(statement)
+            finally:
+                con.execute("USE memory")
 
     def insert(self, table: str, *rows: Mapping[str, Any], batch: int = 1) -> None:
         """Add rows to `src.<table>`; a column left out is null, `_row_key` is random, `_batch_id` is `batch`.
@@ -89,9 +91,10 @@ class PurposeProject:
             open_purpose(con, self.workspace, self.purpose),
         ):
             con.execute("USE purpose")
-            rows = dicts(con.execute(sql))
-            con.execute("USE memory")
-            return rows
+            try:
+                return dicts(con.execute(sql))
+            finally:
+                con.execute("USE memory")
 
     def table(self, name: str) -> list[tuple[Any, ...]]:
         """Every row of a table, in an order that depends on nothing but the rows: for comparing two builds."""
