@@ -17,6 +17,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,9 @@ def start_postgres(folder: Path, *, port: int | None = None) -> DemoPostgres:
         _start(folder, data, port)
     else:
         if port not in (None, running_port):
-            raise PostgresError(f"PostgreSQL in {folder} already runs on port {running_port}, not {port}: stop it first")
+            raise PostgresError(
+                f"PostgreSQL in {folder} already runs on port {running_port}, not {port}: stop it first"
+            )
         port = running_port
     server = _describe(folder, port, passwords)
     if is_new or not _is_prepared(server):
@@ -84,7 +87,11 @@ def stop_postgres(folder: Path) -> None:
     data = folder.resolve() / "data"
     if _running_port(data) is None:
         return
-    _run("pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop")
+    try:
+        _run("pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop")
+    except PostgresError:
+        if _running_port(data) is not None:  # else it went by itself in the meantime
+            raise
 
 
 @contextmanager
@@ -129,7 +136,9 @@ def _start(folder: Path, data: Path, port: int) -> None:
 
 
 def _prepare_database(server: DemoPostgres, passwords: dict[str, str]) -> None:
-    with psycopg.connect(_dsn("postgres", passwords["postgres"], server.port, "postgres"), autocommit=True) as connection:
+    with psycopg.connect(
+        _dsn("postgres", passwords["postgres"], server.port, "postgres"), autocommit=True
+    ) as connection:
         exists = connection.execute("select 1 from pg_database where datname = %s", [_DATABASE]).fetchone()
         if exists is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(_DATABASE)))
@@ -140,7 +149,9 @@ def _prepare_database(server: DemoPostgres, passwords: dict[str, str]) -> None:
             connection.execute(sql.SQL("create role {} login password {}").format(name, sql.Literal(passwords[role])))
             connection.execute(sql.SQL("grant usage on schema app to {}").format(name))
             connection.execute(sql.SQL("grant select on all tables in schema app to {}").format(name))
-            connection.execute(sql.SQL("alter default privileges in schema app grant select on tables to {}").format(name))
+            connection.execute(
+                sql.SQL("alter default privileges in schema app grant select on tables to {}").format(name)
+            )
         for table in _WRITABLE_TABLES:
             connection.execute(
                 sql.SQL("grant insert, update, delete on app.{} to leii_pipeline").format(sql.Identifier(table))
@@ -227,20 +238,22 @@ def _make_reachable(data: Path) -> None:
 
 
 def _run(command: str, *arguments: str) -> None:
-    """Runs one of PostgreSQL's programs. Output goes to a file: the server that pg_ctl leaves running would hold a pipe open."""
-    as_root = os.geteuid() == 0
-    owner = pwd.getpwnam(_UNPRIVILEGED_USER) if as_root else None
-    result = subprocess.run(
-        [str(_binaries() / command), *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        user=owner.pw_uid if owner else None,
-        group=owner.pw_gid if owner else None,
-        extra_groups=[] if owner else None,
-        cwd="/",
-        env={"LC_ALL": "C", "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC"},
-        check=False,
-    )
+    """Runs one of PostgreSQL's programs. Its output goes to a file: the server that pg_ctl leaves running would hold a pipe open."""
+    owner = pwd.getpwnam(_UNPRIVILEGED_USER) if os.geteuid() == 0 else None
+    with tempfile.TemporaryFile() as output:
+        result = subprocess.run(
+            [str(_binaries() / command), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=owner.pw_uid if owner else None,
+            group=owner.pw_gid if owner else None,
+            extra_groups=[] if owner else None,
+            cwd="/",
+            env={"LC_ALL": "C", "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC"},
+            check=False,
+        )
+        output.seek(0)
+        words = " ".join(output.read().decode(errors="replace").split())[-300:]
     if result.returncode != 0:
-        raise PostgresError(f"PostgreSQL's {command} failed with exit code {result.returncode}")
+        raise PostgresError(f"PostgreSQL's {command} failed with exit code {result.returncode}: {words}")

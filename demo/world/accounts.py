@@ -50,8 +50,9 @@ def make_people(seed: int, step: int, cast: pl.DataFrame, ordinary: int, start: 
     who = pl.concat([cast, others], how="vertical")
     count = who.height
     is_cast = (who["cast"] != "").to_numpy()
-    # The cast has been there for a good while before it acts; the others join ever faster.
-    share = np.where(is_cast, rng.random(count) * 0.55, rng.random(count) ** 0.75)
+    # The cast has been there for a good while before it acts; supply comes first, then customers, ever faster.
+    haste = np.where(who["is_provider"].to_numpy(), 1.5, 0.75)
+    share = np.where(is_cast, rng.random(count) * 0.55, rng.random(count) ** haste)
     created = (start + share * (end - start)).astype(np.int64)
     who = who.with_columns(pl.Series("created_at", created)).sort("created_at", maintain_order=True)
     frame = who.hstack(_identity(rng, who)).hstack(_habits(rng, who))

@@ -133,7 +133,7 @@ def review_versions(rng: np.random.Generator, people: pl.DataFrame, life: pl.Dat
             "valid_from": created,
         }
     )
-    edited = rng.random(len(row)) < 0.05
+    edited = (rng.random(len(row)) < 0.05) & (fixed[row] == 0)
     later = base.filter(pl.Series(edited)).with_columns(
         rating=(pl.col("rating") - 1).clip(1),
         valid_from=pl.col("valid_from") + pl.Series(rng.integers(HOUR, 9 * DAY, int(edited.sum()))),

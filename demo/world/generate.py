@@ -25,13 +25,14 @@ from demo.world.randomness import generator
 from demo.world.security import LOGIN_HISTORY, ban_rows, consent_rows, login_rows
 from demo.world.spec import DAY, WorldSpec
 from demo.world.state import State, write_state
-from demo.world.stripe_files import render_objects
+from demo.world.stripe_files import departed_customers, newest_objects, ordered, rendered_lines
 from demo.world.stripe_merge import write_new
 from demo.world.stripe_people import customer_objects, provider_objects
 from demo.world.stripe_templates import OBJECT_TYPES
 from demo.world.tables import TABLES, WORLD_TABLES, show, split_at, stack, with_assigned_keys
 
 Progress = Callable[[str], None]
+LINES_AT_ONCE = 50_000
 _FIRST_IDS = {
     "service_offer": 1_001,
     "availability_slot": 500_001,
@@ -77,7 +78,7 @@ def generate_world(folder: Path, spec: WorldSpec, *, progress: Progress = lambda
     progress("Stripe")
     objects, unpaid = _with_payouts(history, spec.now)
     counts = {f"app.{name}": frame.height for name, frame in shown.items()}
-    counts |= _write_stripe(folder, objects, spec.now, ids)
+    counts |= _write_stripe(folder, spec, objects, ids)
     progress("events")
     counts["events"] = write_events(folder, spec, history.people, shown)
     ids["tracking_event"] = spec.events + 1
@@ -222,15 +223,25 @@ def bank_of(banks: pl.DataFrame, now: int) -> pl.DataFrame:
     return past.unique("_account", keep="last", maintain_order=True).select("_account", destination="id")
 
 
-def _write_stripe(folder: Path, objects: dict[str, pl.DataFrame], now: int, ids: dict[str, int]) -> dict[str, int]:
-    news = render_objects(objects, now, 0, ids["event"])
+def _write_stripe(
+    folder: Path, spec: WorldSpec, objects: dict[str, pl.DataFrame], ids: dict[str, int]
+) -> dict[str, int]:
+    news = newest_objects(objects, spec.now, 0, ids["event"])
     ids["event"] += news.events.height
+    departed = departed_customers(1 + spec.accounts // 500, spec.start, spec.now)
     counts = {}
     for kind in OBJECT_TYPES:
-        lines = news.events if kind == "event" else news.lines[kind]
-        write_new(folder / "stripe", folder / "state", kind, lines)
-        counts[f"stripe.{kind}"] = lines.height
-    output.write_stripe_clock(folder, now)
+        if kind == "event":
+            parts = iter([ordered(kind, news.events)])
+        elif kind == "customer":
+            customers = stack([rendered_lines(kind, news.objects[kind]), departed])
+            parts = iter([ordered(kind, customers)])
+        else:
+            shown = news.objects[kind]
+            slices = shown.iter_slices(LINES_AT_ONCE) if shown.height else iter([shown])
+            parts = (rendered_lines(kind, part) for part in slices)
+        counts[f"stripe.{kind}"] = write_new(folder / "stripe", folder / "state", kind, parts)
+    output.write_stripe_clock(folder, spec.now)
     return counts
 
 

@@ -34,16 +34,6 @@ def read_table(folder: Path, name: str) -> pl.DataFrame | None:
     return pl.read_parquet(file) if file.exists() else None
 
 
-def write_lines(file: Path, lines: pl.Series) -> None:
-    """JSON lines, each ended by a newline; replaced whole, so that no reader meets half a file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}")
-    with temporary.open("wb") as out:
-        for start in range(0, len(lines), 50_000):
-            out.write("".join(f"{line}\n" for line in lines[start : start + 50_000]).encode())
-    temporary.replace(file)
-
-
 def write_gzip(file: Path, content: bytes) -> None:
     """Gzip without a clock or a name inside."""
     file.parent.mkdir(parents=True, exist_ok=True)

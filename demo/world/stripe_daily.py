@@ -14,7 +14,7 @@ from demo.world.payments import balance_versions, paid_out_versions
 from demo.world.payouts import make_payouts, payout_entries, payout_versions
 from demo.world.spec import STRIPE_EVENT_HISTORY
 from demo.world.state import State
-from demo.world.stripe_files import render_objects
+from demo.world.stripe_files import deleted_customer, newest_objects, rendered_lines
 from demo.world.stripe_merge import merge
 from demo.world.stripe_people import customer_objects
 from demo.world.stripe_templates import OBJECT_TYPES
@@ -58,9 +58,9 @@ def write_stripe_day(
         due[kind], waiting[kind] = split_at(frame, day.end)
     if leaver is not None:
         waiting["customer"] = waiting["customer"].filter(pl.col("account_id") != leaver)
-    news_lines = render_objects(due, day.end, day.start, ids["event"])
-    ids["event"] += news_lines.events.height
-    lines = dict(news_lines.lines) | {"event": news_lines.events}
+    newest = newest_objects(due, day.end, day.start, ids["event"])
+    ids["event"] += newest.events.height
+    lines = {kind: rendered_lines(kind, shown) for kind, shown in newest.objects.items()} | {"event": newest.events}
     lines["customer"] = _mark_deleted(lines["customer"], deleted["id"])
     counts = _write(world, day, lines)
     methods = pl.concat([state.payment_methods, own["payment_method"].select("id")])
@@ -100,8 +100,8 @@ def _departure(day: Day, accounts: pl.DataFrame, leaver: str | None) -> pl.DataF
 
 
 def _mark_deleted(lines: pl.DataFrame, deleted: pl.Series) -> pl.DataFrame:
-    line = pl.concat_str([pl.lit('{"id":"'), pl.col("id"), pl.lit('","object":"customer","deleted":true}')])
-    return lines.with_columns(line=pl.when(pl.col("id").is_in(deleted.implode())).then(line).otherwise("line"))
+    is_deleted = pl.col("id").is_in(deleted.implode())
+    return lines.with_columns(line=pl.when(is_deleted).then(deleted_customer()).otherwise("line"))
 
 
 def _write(world: Path, day: Day, lines: dict[str, pl.DataFrame]) -> dict[str, int]:

@@ -18,41 +18,38 @@ _EVENTS_OF_CONNECTED = ("payout.created", "payout.paid")
 
 @dataclass(frozen=True, kw_only=True)
 class StripeNews:
-    """Rendered lines by type (`key`: what a newer line replaces an older one by, `created`, `id`, `line`) and events."""
+    """Objects by type, not rendered yet (`key`: what a newer line replaces an older one by), and rendered events."""
 
-    lines: dict[str, pl.DataFrame]
+    objects: dict[str, pl.DataFrame]
     events: pl.DataFrame
 
 
-def render_objects(objects: dict[str, pl.DataFrame], now: int, since: int, first_event: int) -> StripeNews:
+def newest_objects(objects: dict[str, pl.DataFrame], now: int, since: int, first_event: int) -> StripeNews:
     """The newest version of each object, and an event for every version since `since` (at most 30 days back)."""
-    lines: dict[str, pl.DataFrame] = {}
+    shown: dict[str, pl.DataFrame] = {}
     told: list[pl.DataFrame] = []
     for kind in sorted(objects):
         versions = _with_columns(objects[kind]).filter(pl.col("valid_from") <= now)
         recent = versions.filter(
             pl.col("event").is_not_null() & (pl.col("valid_from") > max(since, now - STRIPE_EVENT_HISTORY))
         )
-        key = "merge_key" if "merge_key" in versions.columns else "id"
-        shown = versions.sort(key, "valid_from", maintain_order=True).unique(key, keep="last", maintain_order=True)
-        lines[kind] = _lines(kind, shown, key)
+        newest = versions.sort("key", "valid_from", maintain_order=True).unique("key", keep="last", maintain_order=True)
+        shown[kind] = ordered(kind, newest)
         if recent.height:
-            told.append(
-                recent.select("valid_from", "event", "id", "_account").with_columns(
-                    WRITERS[kind](recent).alias("object")
-                )
-            )
-    return StripeNews(lines=lines, events=_events(told, first_event))
+            thing = WRITERS[kind](recent).alias("object")
+            told.append(recent.select("valid_from", "event", "id", "_account").with_columns(thing))
+    return StripeNews(objects=shown, events=_events(told, first_event))
 
 
 def _with_columns(versions: pl.DataFrame) -> pl.DataFrame:
-    """The versions with the columns that steer the double of Stripe's API, where they lack them."""
+    """The versions with `key`, and with the columns that steer the double of Stripe's API where they lack them."""
     missing = [pl.lit(None, pl.String).alias(name) for name in _STEERING if name not in versions.columns]
-    return versions.with_columns(missing)
+    key = "merge_key" if "merge_key" in versions.columns else "id"
+    return versions.with_columns(pl.col(key).alias("key"), *missing)
 
 
-def _lines(kind: str, shown: pl.DataFrame, key: str) -> pl.DataFrame:
-    line = WRITERS[kind](shown)
+def rendered_lines(kind: str, shown: pl.DataFrame) -> pl.DataFrame:
+    """`key`, `created`, `id` and `line` of objects that `newest_objects` gave; a part of them will do."""
     keys = [
         pl.when(pl.col(name).is_not_null())
         .then(pl.concat_str([pl.lit(f'"{name}":"'), pl.col(name), pl.lit('",')]))
@@ -61,10 +58,9 @@ def _lines(kind: str, shown: pl.DataFrame, key: str) -> pl.DataFrame:
     ]
     prefix = pl.concat_str([pl.lit("{"), *keys])
     return (
-        shown.select(pl.col(key).alias("key"), "created", "id", *_STEERING)
-        .with_columns(line.alias("line"))
-        .with_columns(line=pl.concat_str([prefix, pl.col("line").str.slice(1)]))
-        .select("key", "created", "id", "line")
+        shown.select("key", "created", "id", *_STEERING)
+        .with_columns(WRITERS[kind](shown).alias("line"))
+        .select("key", "created", "id", line=pl.concat_str([prefix, pl.col("line").str.slice(1)]))
     )
 
 
@@ -97,6 +93,22 @@ def _events(told: list[pl.DataFrame], first_event: int) -> pl.DataFrame:
         pl.col("event_id").alias("id"),
         pl.concat_str([account, rendered(template).str.slice(1)]).alias("line"),
     )
+
+
+def departed_customers(count: int, start: int, end: int) -> pl.DataFrame:
+    """Lines of customers who left before the world begins to tell: of accounts that the app no longer has."""
+    keys = pl.int_range(1, count + 1, eager=True)
+    return pl.DataFrame({"id": ids_of("cus", keys, salt="departed")}).select(
+        pl.col("id").alias("key"),
+        (start + (end - start) * keys // (count + 1)).alias("created"),
+        "id",
+        deleted_customer().alias("line"),
+    )
+
+
+def deleted_customer() -> pl.Expr:
+    """What is left of a customer who has been deleted, by `id`."""
+    return pl.concat_str([pl.lit('{"id":"'), pl.col("id"), pl.lit('","object":"customer","deleted":true}')])
 
 
 def ordered(kind: str, lines: pl.DataFrame) -> pl.DataFrame:

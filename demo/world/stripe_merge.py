@@ -5,21 +5,30 @@ An index beside the files, in the order of their lines, says which line is whose
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
-from demo.world.output import read_table, write_lines, write_table
+from demo.world.output import read_table, write_table
 from demo.world.stripe_files import ordered
 
 _INDEX = ("key", "created", "id")
 
 
-def write_new(folder: Path, state: Path, kind: str, lines: pl.DataFrame) -> None:
-    """The first version of a file, with its index."""
-    lines = ordered(kind, lines)
-    write_lines(folder / f"{kind}.jsonl", lines["line"])
-    write_table(state, f"index.{kind}", lines.select(_INDEX))
+def write_new(folder: Path, state: Path, kind: str, parts: Iterator[pl.DataFrame]) -> int:
+    """The first version of a file, with its index, from rendered lines in the order of the file; gives their number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{kind}.jsonl"
+    index = []
+    with temporary.open("wb") as out:
+        for part in parts:
+            out.writelines(f"{line}\n".encode() for line in part["line"])
+            index.append(part.select(_INDEX))
+    temporary.replace(folder / f"{kind}.jsonl")
+    whole = pl.concat(index)
+    write_table(state, f"index.{kind}", whole)
+    return whole.height
 
 
 def merge(folder: Path, state: Path, kind: str, news: pl.DataFrame, *, forget_before: int | None = None) -> int:
