@@ -16,7 +16,7 @@ import duckdb
 
 from pseudonymisation.policy.model import Purpose
 from pseudonymisation.policy.reading import load_policy
-from storage import Home, LeiiError, Workspace, attach, compact_copy, replace_durably
+from storage import Home, LeiiError, Workspace, attach, replace_durably
 from storage.durable import fsync_folder
 
 CURRENT = "current.duckdb"
@@ -69,14 +69,6 @@ def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> Publi
     _swap(folder, final)
     _remove(path for path in folder.glob("*.duckdb*") if path.name not in (CURRENT, final.name))
     return PublishedCopy(purpose=purpose, version=version, path=final, tables=counts)
-
-
-def compact_warehouse(workspace: Workspace, purpose: str) -> None:
-    """Rewrite the purpose's database, so that what was deleted from it is gone from the disk too."""
-    path = workspace.home.warehouse_file(purpose)
-    if path.exists():
-        key = workspace.keyring.purpose_key(purpose, "warehouse")
-        compact_copy(workspace.home, path, key, path, key)
 
 
 def current_version(home: Home, purpose: str) -> str | None:

@@ -146,7 +146,8 @@ def open_cases(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
         WHERE alias_hash NOT IN (SELECT alias_hash FROM vault.tombstone)
     """)
     con.execute(
-        "UPDATE vault.request SET case_id = new_case.case_id FROM new_case WHERE request.alias_hash = new_case.alias_hash AND request.case_id IS NULL"
+        "UPDATE vault.request SET case_id = new_case.case_id FROM new_case "
+        "WHERE request.alias_hash = new_case.alias_hash AND request.case_id IS NULL"
     )
     con.execute("COMMIT")
     con.unregister("eligible")
