@@ -71,7 +71,7 @@ def subject_map_sql(table: Table, purpose: str, relation: str) -> str:
     subjects = subjects_of(table, purpose)
     raw = raw_relation(table, relation, [subject.path for subject in subjects])
     values = " UNION ".join(
-        f"SELECT '{subject.kind}' AS kind, CAST({raw_value(table, subject.path)} AS VARCHAR) AS value FROM raw"
+        f"SELECT DISTINCT '{subject.kind}' AS kind, CAST({raw_value(table, subject.path)} AS VARCHAR) AS value FROM raw"
         for subject in subjects
     )
     return f"""

@@ -180,7 +180,7 @@ def _link_cookies(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -
             FROM raw
         )
         SELECT cookie_hash, account_hash FROM pair
-        WHERE account_hash IN (SELECT alias_hash FROM vault.alias)
+        WHERE cookie_hash IS NOT NULL AND account_hash IN (SELECT alias_hash FROM vault.alias)
           AND NOT EXISTS (FROM vault.cookie_link AS known
                           WHERE known.cookie_hash = pair.cookie_hash AND known.account_hash = pair.account_hash)
     """)

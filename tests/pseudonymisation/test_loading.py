@@ -112,6 +112,17 @@ def test_a_stripe_object_that_is_not_among_the_keys_any_more_leaves_the_purposes
     assert len(market.rows("fraud", "stripe__customer")) == 1
 
 
+def test_rows_of_one_person_are_not_multiplied(market: Market) -> None:
+    market.land("account", account(1))
+    logins = [
+        {"login_id": n, "account_id": account_id(1), "at": datetime(2026, 1, n, tzinfo=UTC), "success": True}
+        for n in (1, 2, 3)
+    ]
+    market.land("login", *logins)
+    market.load()
+    assert len(market.rows("fraud", "app_db__login")) == 3
+
+
 def test_no_raw_identifier_stays_in_a_purpose_that_the_policy_does_not_give_it_to(
     market: Market, policy: Policy
 ) -> None:
