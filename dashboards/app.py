@@ -1,0 +1,27 @@
+"""The dashboard. Start it with `leii dashboard`; it reads published copies only and nothing leaves the machine."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboards.layout import guarded
+from dashboards.views import fraud, market, matching, privacy
+
+
+def main() -> None:
+    st.set_page_config(page_title="Leii Insight", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+    for_product_team = [
+        st.Page(guarded(market.page), title="Market", icon=":material/trending_up:", default=True),
+        st.Page(guarded(matching.page), title="Matching", icon=":material/handshake:", url_path="matching"),
+    ]
+    for_fraud_desk = [st.Page(guarded(fraud.page), title="Fraud", icon=":material/shield:", url_path="fraud")]
+    for_privacy_officer = [
+        st.Page(guarded(privacy.page), title="Privacy", icon=":material/lock:", url_path="privacy"),
+    ]
+    chosen = st.navigation(
+        {"Product team": for_product_team, "Fraud desk": for_fraud_desk, "Privacy officer": for_privacy_officer}
+    )
+    chosen.run()
+
+
+main()

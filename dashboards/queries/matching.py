@@ -1,0 +1,204 @@
+"""Need and supply: the funnel from request to job, fill rate, utilisation, liquidity, time to the first answer.
+
+Weeks are ISO 8601 weeks (UTC) by their Monday; only whole weeks that ended before the copy was built are offered.
+`customers_at_least` is a lower bound of the different people behind a row, for the disclosure limit: the most of any of
+its cells, or those known from bookings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from dashboards.access import Reads
+from dashboards.queries import sums
+from dashboards.queries.periods import Period
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the reader of the page looks at; None means all."""
+
+    period: Period
+    category_id: int | None = None
+    municipality: str | None = None
+
+    def parameters(self) -> dict[str, object]:
+        return {
+            "first": self.period.first,
+            "end": self.period.end,
+            "category_id": self.category_id,
+            "municipality": self.municipality,
+        }
+
+
+_OF_CHOICE = """
+    ($category_id IS NULL OR category_id = $category_id)
+    AND ($municipality IS NULL OR coalesce(municipality, 'unknown') = $municipality)
+"""
+
+_LIQUIDITY = f"""
+liquidity AS (
+    FROM marts.agg_liquidity_week WHERE week_start >= $first AND week_start < $end AND {_OF_CHOICE}
+)
+"""
+
+_PEOPLE = f"""
+booked AS (
+    SELECT category_id, coalesce(municipality, 'unknown') AS municipality, customer_id,
+        CAST(date_trunc('week', requested_at) AS DATE) AS week_start
+    FROM marts.fct_booking
+    WHERE requested_at >= $first AND requested_at < $end AND {_OF_CHOICE}
+)
+"""
+
+_REQUEST = f"""
+request AS (
+    SELECT request_id, CAST(date_trunc('week', min(requested_at)) AS DATE) AS week_start,
+        bool_or(is_responded) AS is_answered, bool_or(is_accepted) AS is_accepted,
+        bool_or(is_booked) AS is_booked, bool_or(is_completed) AS is_completed,
+        greatest(0, epoch(min(responded_at) FILTER (is_responded) - min(requested_at)) / 60) AS minutes_to_first_response
+    FROM marts.fct_request_funnel
+    WHERE requested_at >= $first AND requested_at < $end AND {_OF_CHOICE}
+    GROUP BY request_id
+)
+"""
+
+
+def weeks(copy: Reads) -> tuple[date, date] | None:
+    """The Mondays of the oldest and the newest whole week with a request; None without any."""
+    oldest, newest = copy.query(
+        """
+        SELECT min(week_start), max(week_start) FROM marts.agg_liquidity_week, about
+        WHERE requests > 0 AND week_start + INTERVAL 7 DAY <= about.built_at
+        """
+    ).row(0)
+    return None if oldest is None else (oldest, newest)
+
+
+def categories(copy: Reads) -> dict[str, int]:
+    """English name -> id, by name."""
+    return dict(copy.query("SELECT name_en, category_id FROM marts.dim_category ORDER BY name_en").iter_rows())
+
+
+def municipalities(copy: Reads) -> list[str]:
+    """Those with a request, the busiest first."""
+    frame = copy.query(
+        """
+        SELECT municipality FROM marts.agg_liquidity_week
+        GROUP BY municipality HAVING sum(requests) > 0 ORDER BY sum(requests) DESC, municipality
+        """
+    )
+    return frame["municipality"].to_list()
+
+
+def liquidity(copy: Reads, choice: Choice, by: Sequence[str]) -> pl.DataFrame:
+    """Demand and supply by some of category_id, municipality and week_start; one row for all with none of them."""
+    keys = ", ".join(by)
+    select, group = (f"{keys}, ", f"GROUP BY {keys}") if keys else ("", "")
+    join = f"LEFT JOIN people USING ({keys})" if keys else "CROSS JOIN people"
+    return copy.query(
+        f"""
+        WITH {_LIQUIDITY}, {_PEOPLE},
+        people AS (SELECT {select} count(DISTINCT customer_id) AS booked_customers FROM booked {group}),
+        summed AS (
+            SELECT {select} {sums("searches", "requests", "filled_requests", "open_slots")},
+                max(customers) AS most_customers, max(open_providers) AS open_providers
+            FROM liquidity {group}
+        )
+        SELECT {select} searches, requests, filled_requests, open_slots, open_providers,
+            CAST(filled_requests AS DOUBLE) / nullif(requests, 0) AS fill_rate,
+            CAST(requests AS DOUBLE) / nullif(open_slots, 0) AS requests_per_open_slot,
+            greatest(most_customers, coalesce(booked_customers, 0)) AS customers_at_least
+        FROM summed {join} {f"ORDER BY {keys}" if keys else ""}
+        """,
+        choice.parameters(),
+    )
+
+
+def funnel(copy: Reads, choice: Choice) -> pl.DataFrame:
+    """One row a stage: how many requests came so far, and which share of all."""
+    row = copy.query(
+        f"""
+        WITH {_LIQUIDITY}, {_REQUEST}
+        SELECT (SELECT coalesce(sum(requests), 0) FROM liquidity) AS made, count(*) AS shown,
+            count(*) FILTER (is_answered) AS answered, count(*) FILTER (is_accepted) AS accepted,
+            count(*) FILTER (is_booked) AS booked, count(*) FILTER (is_completed) AS completed
+        FROM request
+        """,
+        choice.parameters(),
+    ).row(0, named=True)
+    stages = {
+        "Requests made": row["made"],
+        "Shown to a provider": row["shown"],
+        "Answered": row["answered"],
+        "Accepted": row["accepted"],
+        "Booked": row["booked"],
+        "Completed": row["completed"],
+    }
+    counts = [int(count) for count in stages.values()]
+    return pl.DataFrame({"stage": list(stages), "requests": counts}).with_columns(
+        (pl.col("requests") / max(1, counts[0])).alias("share")
+    )
+
+
+def first_response(copy: Reads, choice: Choice) -> float | None:
+    """Median minutes from a request to its first answer, over the requests that were answered."""
+    value: float | None = copy.query(
+        f"WITH {_REQUEST} SELECT median(minutes_to_first_response) FROM request", choice.parameters()
+    ).item()
+    return value
+
+
+def first_response_by_week(copy: Reads, choice: Choice) -> pl.DataFrame:
+    """One row a week: the same median, and how many answered requests it rests on."""
+    return copy.query(
+        f"""
+        WITH {_REQUEST}
+        SELECT week_start, median(minutes_to_first_response) AS minutes, count(minutes_to_first_response) AS answered
+        FROM request GROUP BY week_start ORDER BY week_start
+        """,
+        choice.parameters(),
+    )
+
+
+def utilisation(copy: Reads, choice: Choice, *, by_week: bool) -> pl.DataFrame:
+    """Booked minutes over offered minutes, and the providers behind it. A category narrows nothing here: the hours are
+    offered for all that a provider does."""
+    key, group = ("week_start, ", "GROUP BY week_start ORDER BY week_start") if by_week else ("", "")
+    return copy.query(
+        f"""
+        SELECT {key} sum(booked_minutes) / nullif(sum(booked_minutes + open_minutes), 0) AS utilisation,
+            count(DISTINCT provider_id) AS providers
+        FROM marts.agg_provider_utilisation AS used
+        LEFT JOIN marts.dim_provider AS provider USING (provider_id)
+        WHERE week_start >= $first AND week_start < $end
+            AND ($municipality IS NULL OR coalesce(provider.municipality, 'unknown') = $municipality)
+        {group}
+        """,
+        {name: value for name, value in choice.parameters().items() if name != "category_id"},
+    )
+
+
+def busiest_places(copy: Reads, choice: Choice, how_many: int) -> list[str]:
+    """The municipalities with the most requests in the choice."""
+    frame = copy.query(
+        f"""
+        WITH {_LIQUIDITY}
+        SELECT municipality FROM liquidity GROUP BY municipality HAVING sum(requests) > 0
+        ORDER BY sum(requests) DESC, municipality LIMIT $how_many
+        """,
+        choice.parameters() | {"how_many": how_many},
+    )
+    return frame["municipality"].to_list()
+
+
+def named(copy: Reads, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with the category's English name in place of its id."""
+    names = {number: name for name, number in categories(copy).items()}
+    return frame.with_columns(
+        pl.col("category_id")
+        .replace_strict(names, default="Unknown category", return_dtype=pl.String)
+        .alias("category")
+    ).drop("category_id")
