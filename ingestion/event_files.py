@@ -103,7 +103,7 @@ def read_lines(stream: IO[bytes]) -> Iterator[Lines | Damage]:
 
 def _event_file(path: str, folder: str, details: Mapping[str, Any], key: bytes) -> EventFile | None:
     name = path[len(folder) :].lstrip("/")
-    if not NAME.fullmatch(name) or details.get("type") != "file":
+    if not NAME.fullmatch(name) or details.get("type") == "directory":
         return None
     marks = [details.get("size"), *(details.get(mark) for mark in ("ETag", "etag", "md5Hash", "mtime", "LastModified"))]
     manifest_id = hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:32]

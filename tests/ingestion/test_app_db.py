@@ -76,13 +76,13 @@ def test_an_unchanged_database_lands_nothing(workspace: Workspace, filled: DemoP
     assert sum(pull.rows for pull in pulls.values()) == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_passes_after_random_changes_leave_exactly_the_source(
     workspace: Workspace, filled: DemoPostgres, mirror: Mirror, seed: int
 ) -> None:
     dice = random.Random(seed)
     minute = 0
-    for _ in range(8):
+    for _ in range(6):
         minute += dice.choice([0, 1, 10, 60])
         with psycopg.connect(filled.admin_dsn) as connection:
             connection.execute("set session_replication_role = replica")  # deletes need not go by foreign keys

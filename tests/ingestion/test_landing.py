@@ -108,7 +108,8 @@ def test_takers_take_in_order_and_landing_is_emptied_when_all_have(workspace: Wo
         assert landing.remove_taken_by_all(["matching", "fraud"]) == 1
         assert list(workspace.home.landing.glob("*.parquet")) == []
         later = landing.write("app_db", "account", "rows", people("Ola"), None)
-        assert later is not None and later.batch_id > ids[-1]
+        assert later is not None
+        assert later.batch_id > ids[-1]
 
 
 def test_emptying_for_nobody_is_refused(workspace: Workspace) -> None:
