@@ -67,6 +67,7 @@ def new_event_files(
         raise LeiiError(
             f"LEII_EVENTS_ROOT is of a kind that cannot be read ({scheme}://): install fsspec's driver for it"
         ) from None
+    store.invalidate_cache()  # a store that lives as long as its process would not show new files
     if not store.isdir(folder):
         raise LeiiError("LEII_EVENTS_ROOT is not a folder: set it to the one that holds dt=YYYY-MM-DD/")
     key = workspace.keyring.zone_key("landing", "manifest")
