@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import signal
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -29,11 +30,15 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same world, byte for byte.")] = 1,
     size: Annotated[str, typer.Option(help=" | ".join(SIZES))] = "small",
     now: Annotated[str, typer.Option(help="The world's clock.")] = DEFAULT_NOW.isoformat(),
+    late_rate: Annotated[float, typer.Option(help="Share of events that arrive 1 to 7 days late.")] = 0.02,
+    double_rate: Annotated[float, typer.Option(help="Share of events delivered twice.")] = 0.01,
+    broken_rate: Annotated[float, typer.Option(help="Share of event lines that are broken.")] = 0.003,
 ) -> None:
     """Make a world: the app's tables, Stripe's objects, tracking events, and the truth about the planted cases."""
     with _console.status("the world: …") as status:
         try:
-            spec = world_spec(seed=seed, size=size, now=_moment(now))
+            rates = {"late_rate": late_rate, "double_rate": double_rate, "broken_rate": broken_rate}
+            spec = replace(world_spec(seed=seed, size=size, now=_moment(now)), **rates)  # type: ignore[arg-type]
             content = generate_world(out, spec, progress=lambda part: status.update(f"the world: {part}"))
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error

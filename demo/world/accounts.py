@@ -181,69 +181,58 @@ def numbered(people: pl.DataFrame) -> pl.DataFrame:
 
 
 def account_versions(seed: int, step: int, people: pl.DataFrame, now: int) -> pl.DataFrame:
-    """Each account when it joined, and again where a contact detail has changed since or the account was closed.
+    """Each account when it joined, when its age was verified, where a contact detail changed, and when it was closed.
 
-    `people` has the details that hold now; the first version of one who has changed them has older ones.
+    `people` has the details that hold now; the versions before a change have older ones.
     """
     rng = generator(seed, "account versions", step)
     count = people.height
-    place = people["place"].to_numpy()
     created = people["created_at"].to_numpy()
+    base = _account_rows(rng, people)
+    days = np.maximum((now - created) / DAY, 0)
+    edited = rng.random(count) < 1 - np.exp(-EDITS_PER_DAY * days)
+    old_phone, old_email = identifiers.phones(rng, count), _emails(rng, *_names(people))
+    moved = edited & (created < now - 4 * DAY)
+    since = (rng.random(count) * np.maximum(now - created - 4 * DAY, 0)).astype(np.int64)
+    changed_at = pl.Series(created + 3 * DAY + since)
+    edits_phone = rng.random(count) < 0.6
+    older = base.with_columns(
+        pl.when(pl.Series(moved & edits_phone)).then(text_series(old_phone)).otherwise("phone").alias("phone"),
+        pl.when(pl.Series(moved & ~edits_phone)).then(text_series(old_email)).otherwise("email").alias("email"),
+    )
+    is_quiet = (pl.col("customer_weight") == 0) & (pl.col("cast") == "") & ~pl.col("is_provider")
+    is_suspended = pl.col("cast").is_in(["spam", "harassment", "privacy:banned"])
+    return stack(
+        [
+            older.with_columns(age_verified_at=pl.lit(None, pl.Int64)),
+            older.filter(pl.col("age_verified_at").is_not_null()).with_columns(valid_from="age_verified_at"),
+            base.with_columns(valid_from=changed_at).filter(pl.Series(moved)),
+            base.with_columns(valid_from=changed_at, status=pl.lit("closed")).filter(is_quiet & pl.Series(edited)),
+            base.with_columns(valid_from=pl.lit(now - 20 * DAY), status=pl.lit("suspended")).filter(is_suspended),
+        ]
+    )
+
+
+def _account_rows(rng: np.random.Generator, people: pl.DataFrame) -> pl.DataFrame:
+    """What `app.account` has of people, as active accounts."""
+    count = people.height
+    place = people["place"].to_numpy()
+    own = (
+        "account_id", "created_at", "full_name", "email", "phone", "birth_date", "national_id", "address_line", "latitude",
+        "longitude", "is_provider", "referral_code", "stripe_customer_id", "person", "cast", "customer_weight",
+    )  # fmt: skip
     verified = people["is_provider"].to_numpy() | (rng.random(count) < 0.88)
-    base = people.select(
-        "account_id",
-        "created_at",
-        "full_name",
-        "email",
-        "phone",
-        "birth_date",
-        "national_id",
-        "address_line",
-        "latitude",
-        "longitude",
-        "is_provider",
-        "referral_code",
-        "stripe_customer_id",
-        "person",
-        "cast",
-        "customer_weight",
-    ).with_columns(
+    verified_at = pl.Series(people["created_at"].to_numpy() + rng.integers(300, 3 * DAY, count))
+    return people.select(own).with_columns(
         text_series(places.column("postal_code")[place], "postal_code"),
         text_series(places.column("city")[place], "city"),
         pl.lit("active").alias("status"),
-        pl.Series("age_verified_at", created + rng.integers(300, 3 * DAY, count)).set(pl.Series(~verified), None),
+        verified_at.set(pl.Series(~verified), None).alias("age_verified_at"),
         pl.Series("push_opt_in", rng.random(count) < 0.8),
         pl.Series("sms_opt_in", rng.random(count) < 0.7),
         pl.Series("email_opt_in", rng.random(count) < 0.75),
         pl.col("created_at").alias("valid_from"),
     )
-    # Verified a little after joining: the first version does not know of it yet.
-    first = base.with_columns(pl.lit(None, pl.Int64).alias("age_verified_at"))
-    verified_versions = base.filter(pl.col("age_verified_at").is_not_null()).with_columns(valid_from="age_verified_at")
-    days = np.maximum((now - created) / DAY, 0)
-    edited = rng.random(count) < 1 - np.exp(-EDITS_PER_DAY * days)
-    old_phone, old_email = identifiers.phones(rng, count), _emails(rng, *_names(people))
-    moved = pl.Series(edited & (created < now - 4 * DAY))
-    changed_at = pl.Series(
-        created + 3 * DAY + (rng.random(count) * np.maximum(now - created - 4 * DAY, 0)).astype(np.int64)
-    )
-    edits_phone = pl.Series(rng.random(count) < 0.6)
-    older = [
-        pl.when(pl.Series(moved & edits_phone)).then(text_series(old_phone)).otherwise("phone").alias("phone"),
-        pl.when(pl.Series(moved & ~edits_phone)).then(text_series(old_email)).otherwise("email").alias("email"),
-    ]
-    newer = base.with_columns(valid_from=changed_at).filter(moved)
-    verified_rows = base.with_columns(older).join(
-        verified_versions.select("person", pl.col("valid_from").alias("at")), on="person", maintain_order="left"
-    )
-    verified_rows = verified_rows.with_columns(valid_from=pl.col("at")).drop("at")
-    closed = base.with_columns(valid_from=changed_at, status=pl.lit("closed")).filter(
-        (pl.col("customer_weight") == 0) & (pl.col("cast") == "") & ~pl.col("is_provider") & pl.Series(edited)
-    )
-    suspended = base.filter(pl.col("cast").is_in(["spam", "harassment", "privacy:banned"])).with_columns(
-        status=pl.lit("suspended"), valid_from=pl.lit(now - 20 * DAY)
-    )
-    return stack([first.with_columns(older), verified_rows, newer, closed, suspended])
 
 
 def _names(people: pl.DataFrame) -> tuple[Texts, Texts]:

@@ -19,7 +19,7 @@ from demo.world.marketplace import demand_weights, make_demand, make_supply
 from demo.world.spec import DAY, EVENT_HISTORY, WorldSpec
 from demo.world.state import State, known_frauds, read_app_tables, read_state, write_state
 from demo.world.stripe_daily import write_stripe_day
-from demo.world.tables import TABLES, WORLD_TABLES, show, split_at, with_assigned_keys
+from demo.world.tables import TABLES, WORLD_TABLES, show, split_by_commit, with_assigned_keys
 from demo.world.upserts import Connection, delete, rows_of_account, undecided_flags, upsert
 
 Progress = Callable[[str], None]
@@ -143,7 +143,9 @@ def _plan(day: Day, state: State, shown: Tables, news: News, flags: pl.DataFrame
     waiting: Tables = {}
     for name in WORLD_TABLES:
         table = TABLES[name]
-        past, waiting[name] = split_at(versions[name], day.end) if name in versions else (flags, flags.clear())
+        past, waiting[name] = (
+            split_by_commit(name, versions[name], day.end) if name in versions else (flags, flags.clear())
+        )
         rows = past if name == "fraud_flag_decision" else with_assigned_keys(table, show(table, past), ids.get(name, 0))
         if table.assigned_key:
             ids[name] += rows.height

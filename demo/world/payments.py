@@ -260,74 +260,42 @@ def _entry(
 
 
 def _balance(paid: pl.DataFrame, refunds: pl.DataFrame, disputes: pl.DataFrame) -> pl.DataFrame:
+    """Balance transactions of all kinds; their numbers are those of `_ENTRIES`."""
     money = paid.filter(pl.col("paid_at").is_not_null())
-    price, fee, zero = pl.col("price_ore"), pl.col("fee_ore"), pl.lit(0)
-    refund, refund_fee = pl.col("refund_ore"), pl.col("refund_fee_ore")
+    own, zero = pl.col, pl.lit(0)
+    price, fee, at = own("price_ore"), own("fee_ore"), "paid_at"
+    made = [
+        _entry(money, 0, "charge", "charge", price, own("stripe_fee"), own("charge_id"), at, delay_days=2),
+        _entry(money, 1, "transfer", "transfer", -price, zero, own("transfer_id"), at, delay_days=2),
+        _entry(money, 2, "application_fee", "platform_earning", fee, zero, own("fee_id"), at, delay_days=2),
+        _entry(money, 3, "payment", "charge", price, fee, own("destination_payment"), at, delay_days=2, connected=True),
+    ]
+    return pl.concat([*made, *_refund_entries(refunds), *_dispute_entries(disputes)])
+
+
+def _refund_entries(refunds: pl.DataFrame) -> list[pl.DataFrame]:
+    """A refund takes money from the platform, which gets back the transfer from the provider and gives back its fee."""
+    amount, fee, zero, at = pl.col("refund_ore"), pl.col("refund_fee_ore"), pl.lit(0), "refunded_at"
+    keys = refunds["booking_id"]
+    returned, fee_returned = pl.lit(ids_of("pyr", keys)), pl.lit(ids_of("fr", keys))
+    category = "platform_earning_refund"
+    return [
+        _entry(refunds, 4, "refund", "refund", -amount, zero, pl.col("refund_id"), at),
+        _entry(refunds, 5, "transfer_refund", "transfer_reversal", amount, zero, pl.col("reversal_id"), at),
+        _entry(refunds, 6, "application_fee_refund", category, -fee, zero, fee_returned, at),
+        _entry(refunds, 7, "payment_refund", "refund", -amount, -fee, returned, at, connected=True),
+    ]
+
+
+def _dispute_entries(disputes: pl.DataFrame) -> list[pl.DataFrame]:
+    """A dispute takes the amount and a fee from the platform; one that is won gives the amount back."""
     won = disputes.filter(pl.col("dispute_status") == "won").with_columns(closed_at=pl.col("disputed_at") + 9 * DAY)
-    own = pl.col
-    dispute_id, won_id = pl.lit(ids_of("dp", disputes["booking_id"])), pl.lit(ids_of("dp", won["booking_id"]))
-    return pl.concat(
-        [
-            _entry(money, 0, "charge", "charge", price, own("stripe_fee"), own("charge_id"), "paid_at", delay_days=2),
-            _entry(money, 1, "transfer", "transfer", -price, zero, own("transfer_id"), "paid_at", delay_days=2),
-            _entry(money, 2, "application_fee", "platform_earning", fee, zero, own("fee_id"), "paid_at", delay_days=2),
-            _entry(
-                money,
-                3,
-                "payment",
-                "charge",
-                price,
-                fee,
-                own("destination_payment"),
-                "paid_at",
-                delay_days=2,
-                connected=True,
-            ),
-            _entry(
-                refunds,
-                4,
-                "refund",
-                "refund",
-                -refund,
-                zero,
-                pl.lit(ids_of("re", refunds["booking_id"])),
-                "refunded_at",
-            ),
-            _entry(
-                refunds,
-                5,
-                "transfer_refund",
-                "transfer_reversal",
-                refund,
-                zero,
-                pl.lit(ids_of("trr", refunds["booking_id"])),
-                "refunded_at",
-            ),
-            _entry(
-                refunds,
-                6,
-                "application_fee_refund",
-                "platform_earning_refund",
-                -refund_fee,
-                zero,
-                pl.lit(ids_of("fr", refunds["booking_id"])),
-                "refunded_at",
-            ),
-            _entry(
-                refunds,
-                7,
-                "payment_refund",
-                "refund",
-                -refund,
-                -refund_fee,
-                pl.lit(ids_of("pyr", refunds["booking_id"])),
-                "refunded_at",
-                connected=True,
-            ),
-            _entry(disputes, 8, "adjustment", "dispute", -price, pl.lit(DISPUTE_FEE), dispute_id, "disputed_at"),
-            _entry(won, 9, "adjustment", "dispute_reversal", price, zero, won_id, "closed_at"),
-        ]
-    )
+    amount, cost, zero = pl.col("price_ore"), pl.lit(DISPUTE_FEE), pl.lit(0)
+    source, won_source = (pl.lit(ids_of("dp", frame["booking_id"])) for frame in (disputes, won))
+    return [
+        _entry(disputes, 8, "adjustment", "dispute", -amount, cost, source, "disputed_at"),
+        _entry(won, 9, "adjustment", "dispute_reversal", amount, zero, won_source, "closed_at"),
+    ]
 
 
 def balance_versions(entries: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,16 +70,15 @@ def world_spec(
     bookings: int | None = None,
     events: int | None = None,
     now: datetime = DEFAULT_NOW,
-    **rates: float,
 ) -> WorldSpec:
-    """A spec of a named size, single counts overridden where they are given."""
+    """A spec of a named size, single counts overridden where they are given; the rates are those of `WorldSpec`."""
     if size not in SIZES:
         raise ValueError(f"size must be one of {', '.join(SIZES)}, not {size!r}")
     if now.tzinfo is None:
         raise ValueError("now needs a time zone, e.g. 2026-11-15T06:00:00Z")
     default_accounts, default_bookings, default_events = SIZES[size]
     is_custom = any(count is not None for count in (accounts, bookings, events))
-    spec = WorldSpec(
+    return WorldSpec(
         seed=seed,
         size="custom" if is_custom else size,
         accounts=accounts or default_accounts,
@@ -87,4 +86,3 @@ def world_spec(
         events=events or default_events,
         now=int(now.timestamp()),
     )
-    return replace(spec, **rates)  # type: ignore[arg-type]

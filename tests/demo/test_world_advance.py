@@ -15,7 +15,7 @@ from demo.loading import load_world
 from demo.postgres import DemoPostgres, running_postgres
 from demo.world.advance import advance
 from demo.world.spec import DAY
-from demo.world.tables import TABLES, WORLD_TABLES
+from demo.world.tables import TABLES, WORLD_TABLES, split_by_commit
 from tests.demo.conftest import World, file_bytes, json_lines, make_world
 from tests.demo.test_world_planted import erasure_state
 from tests.demo.test_world_stripe import payouts_explained
@@ -211,6 +211,15 @@ def test_new_event_files_come_and_old_ones_stay(played: Played) -> None:
     days = {Path(name).parent.name for name in set(after) - set(before)}
     assert {"dt=2026-11-16", "dt=2026-11-17"} <= days
     assert days <= {f"dt=2026-11-{day}" for day in (15, 16, 17, 18)}
+
+
+def test_some_rows_become_visible_after_others_that_changed_later() -> None:
+    changes = pl.DataFrame({"review_id": [1, 2, 3, 4], "valid_from": [900, 910, 920, 2_000]})
+    seen, waiting = split_by_commit("review", changes, 1_000)
+    assert seen["review_id"].to_list() == [1, 3]
+    assert waiting["review_id"].to_list() == [2, 4]
+    referred_to = changes.rename({"review_id": "booking_id"})
+    assert split_by_commit("booking", referred_to, 1_000)[0]["booking_id"].to_list() == [1, 2, 3]
 
 
 def test_days_must_be_at_least_one(world: World) -> None:
