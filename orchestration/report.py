@@ -93,6 +93,8 @@ class Report:
 
 def without_data(error: BaseException) -> str:
     """An error told by its type and the place where it rose; with its text only if that speaks of SQL alone."""
+    while error.__context__ is not None and not error.__suppress_context__:
+        error = error.__context__  # what went wrong first, not what cleaning up ran into
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename] or list(frames)
     place = f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else "an unknown place"

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestration import dbt_runs, steps
@@ -11,7 +12,7 @@ from orchestration.report import Stage, save_report
 from storage import LeiiError, exclusive_run
 
 if TYPE_CHECKING:
-    from dagster import JobDefinition
+    from dagster import DagsterEvent, JobDefinition
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -94,7 +95,20 @@ def _materialise(run: Run) -> bool:
         close_abandoned_runs(instance)
         with execute_job(reconstructable(everything_job), instance, run_config=QUIET) as result:
             succeeded: bool = result.success
+            if not succeeded and not run.report.failed:
+                _tell_why(run, result.all_events)
     return succeeded
+
+
+def _tell_why(run: Run, events: "Sequence[DagsterEvent]") -> None:
+    """A failure that no stage tells of: a check that stops what is downstream, or Dagster's own."""
+    with suppress(LeiiError), run.report.stage("dagster"):
+        reasons = [
+            f"{event.step_key or 'the run'}: {error.message.strip().splitlines()[0]}"
+            for event in events
+            if event.is_failure and (error := getattr(event.event_specific_data, "error", None)) is not None
+        ]
+        raise LeiiError("; ".join(reasons) or "Dagster gives no reason; `dagster dev` shows the run")
 
 
 def everything_job() -> "JobDefinition":

@@ -179,11 +179,11 @@ def send_receipts(run: Run) -> int:
 
 def empty_landing(run: Run) -> int:
     """Remove the batches that everybody has taken, and what quarantine has kept long enough."""
-    from ingestion.quarantine import expire_quarantine
+    from ingestion.quarantine import Quarantine
 
     with run.report.stage("tidy") as stage, open_landing(run.workspace) as landing:
         removed = landing.remove_taken_by_all(takers(run.policy))
-        expired = expire_quarantine(run.workspace)
+        expired = Quarantine(run.workspace).remove_expired(run.workspace.now)
         stage.counts = {"batches": removed, "quarantine_files": expired}
     return removed
 

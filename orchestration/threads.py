@@ -62,17 +62,17 @@ class ThreadExecutor(Executor):
             ),
         )
 
-    def _iterate(self, context: PlanExecutionContext, plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+    def _iterate(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         with (
-            InstanceConcurrencyContext(context.instance, context.dagster_run) as pools,
-            plan.start(
-                retry_mode=context.retry_mode,
+            InstanceConcurrencyContext(job_context.instance, job_context.dagster_run) as pools,
+            execution_plan.start(
+                retry_mode=job_context.retry_mode,
                 max_concurrent=self._max_concurrent,
                 instance_concurrency_context=pools,
                 step_dependency_config=StepDependencyConfig.default(),
             ) as active,
         ):
-            yield from _run_steps(context, active)
+            yield from _run_steps(job_context, active)
 
 
 def _run_steps(context: PlanExecutionContext, active: ActiveExecution) -> Iterator[DagsterEvent]:

@@ -86,15 +86,14 @@ def _purpose(purpose: str, manifest: Mapping[str, Any]) -> AssetsDefinition:
 
 
 def _results(assets: AssetsDefinition, build: DbtBuild) -> Iterable[Happening]:
-    """What dbt did, as Dagster sees it: names, times and counts."""
-    nodes = {node.unique_id: node for node in build.nodes}
-    for spec in assets.specs:
-        node = nodes.get(spec.metadata[UNIQUE_ID])
-        if node is not None and node.status == "success":
-            yield MaterializeResult(asset_key=spec.key, metadata={"seconds": node.seconds})
-    for check in assets.check_specs:
-        node = nodes.get(check.metadata[UNIQUE_ID]) if check.metadata else None
-        if node is not None and node.status != "skipped":
+    """What dbt did, in its own order, as Dagster sees it: names, times and counts."""
+    models = {spec.metadata[UNIQUE_ID]: spec.key for spec in assets.specs}
+    checks = {check.metadata[UNIQUE_ID]: check for check in assets.check_specs if check.metadata}
+    for node in build.nodes:
+        if node.unique_id in models and node.status == "success":
+            yield MaterializeResult(asset_key=models[node.unique_id], metadata={"seconds": node.seconds})
+        elif node.unique_id in checks and node.status != "skipped":
+            check = checks[node.unique_id]
             yield AssetCheckResult(
                 asset_key=check.asset_key,
                 check_name=check.name,
