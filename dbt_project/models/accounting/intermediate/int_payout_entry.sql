@@ -25,7 +25,14 @@ timeline as (
         0 as is_payout
     from entry
     union all
-    select provider_id, currency, balance_transaction_id, payout_id, created_at, 1, 1
+    select
+        provider_id,
+        currency,
+        balance_transaction_id,
+        payout_id,
+        created_at as moment,
+        1 as place,
+        1 as is_payout
     from payout
 ),
 
@@ -43,7 +50,12 @@ numbered as (
 ),
 
 payout_number as (
-    select payout_id, provider_id, currency, payouts_before from numbered
+    select
+        payout_id,
+        provider_id,
+        currency,
+        payouts_before
+    from numbered
     where is_payout = 1
 )
 

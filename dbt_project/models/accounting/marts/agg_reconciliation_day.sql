@@ -13,12 +13,11 @@ summed as (
         currency,
         sum(case when entry_type in ('charge', 'payment') then amount_ore else 0 end) as charge_ore,
         sum(case when entry_type in ('refund', 'payment_refund') then amount_ore else 0 end) as refund_ore,
-        sum(case when entry_type in ('transfer', 'transfer_refund', 'transfer_cancel', 'transfer_failure') then amount_ore else 0 end)
-            as transfer_ore,
+        sum(case when entry_type like 'transfer%' then amount_ore else 0 end) as transfer_ore,
         sum(case when entry_type in ('application_fee', 'application_fee_refund') then amount_ore else 0 end)
             as application_fee_ore,
         sum(case when entry_type = 'adjustment' then amount_ore else 0 end) as adjustment_ore,
-        sum(case when entry_type in ('payout', 'payout_failure', 'payout_cancel') then amount_ore else 0 end) as payout_ore,
+        sum(case when entry_type like 'payout%' then amount_ore else 0 end) as payout_ore,
         sum(amount_ore) as amount_ore,
         sum(fee_ore) as fee_ore,
         sum(net_ore) as net_ore,
@@ -40,7 +39,8 @@ final as (
         cast(adjustment_ore as bigint) as adjustment_ore,
         cast(payout_ore as bigint) as payout_ore,
         cast(
-            amount_ore - charge_ore - refund_ore - transfer_ore - application_fee_ore - adjustment_ore - payout_ore as bigint
+            amount_ore - charge_ore - refund_ore - transfer_ore - application_fee_ore - adjustment_ore - payout_ore
+            as bigint
         ) as other_ore,
         cast(net_ore as bigint) as net_ore,
         entry_count,

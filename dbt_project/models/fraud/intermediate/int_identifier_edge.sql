@@ -20,32 +20,91 @@ event as (
 ),
 
 sighting as (
-    select account_id, 'phone' as identifier_kind, phone_key as identifier_value, updated_at as seen_at from account
+    select
+        account_id,
+        'phone' as identifier_kind,
+        phone_key as identifier_value,
+        updated_at as seen_at
+    from account
     union all
-    select account_id, 'email', email_key, updated_at from account
+    select
+        account_id,
+        'email' as identifier_kind,
+        email_key as identifier_value,
+        updated_at as seen_at
+    from account
     union all
-    select account_id, 'national_id', national_id_key, updated_at from account
+    select
+        account_id,
+        'national_id' as identifier_kind,
+        national_id_key as identifier_value,
+        updated_at as seen_at
+    from account
     union all
-    select account_id, 'referral_code', referral_code_key, created_at from account
+    select
+        account_id,
+        'referral_code' as identifier_kind,
+        referral_code_key as identifier_value,
+        created_at as seen_at
+    from account
     union all
-    select account_id, 'bank_account', bank_account_key, updated_at from profile
+    select
+        account_id,
+        'bank_account' as identifier_kind,
+        bank_account_key as identifier_value,
+        updated_at as seen_at
+    from profile
     union all
-    select account_id, 'org_number', org_number_key, updated_at from profile
+    select
+        account_id,
+        'org_number' as identifier_kind,
+        org_number_key as identifier_value,
+        updated_at as seen_at
+    from profile
     union all
-    select bank_account.account_id, 'bank_fingerprint', bank_account.bank_fingerprint, profile.updated_at
+    select
+        bank_account.account_id,
+        'bank_fingerprint' as identifier_kind,
+        bank_account.bank_fingerprint as identifier_value,
+        profile.updated_at as seen_at
     from {{ ref("stg_fraud__bank_account") }} as bank_account
     left join profile on bank_account.account_id = profile.account_id
     union all
-    select account_id, 'card', card_fingerprint, created_at from {{ ref("stg_fraud__payment_method") }}
+    select
+        account_id,
+        'card' as identifier_kind,
+        card_fingerprint as identifier_value,
+        created_at as seen_at
+    from {{ ref("stg_fraud__payment_method") }}
     union all
-    select customer_id, 'card', card_fingerprint, created_at from charge
+    select
+        customer_id as account_id,
+        'card' as identifier_kind,
+        card_fingerprint as identifier_value,
+        created_at as seen_at
+    from charge
     union all
-    select account_id, 'device', device_id, logged_in_at from login
+    select
+        account_id,
+        'device' as identifier_kind,
+        device_id as identifier_value,
+        logged_in_at as seen_at
+    from login
     where is_success
     union all
-    select account_id, 'device', device_id, received_at from event
+    select
+        account_id,
+        'device' as identifier_kind,
+        device_id as identifier_value,
+        received_at as seen_at
+    from event
     union all
-    select account_id, 'network', network_id, logged_in_at from login
+    select
+        account_id,
+        'network' as identifier_kind,
+        network_id as identifier_value,
+        logged_in_at as seen_at
+    from login
     where is_success
 ),
 
@@ -78,7 +137,11 @@ final as (
 
         account_count,
 
-        identifier_kind in ('{{ fraud_settings().clustering_kinds | join("', '") }}') as is_clustering,
+        identifier_kind in (
+            {% for kind in fraud_settings().clustering_kinds %}
+                '{{ kind }}'{{ "," if not loop.last }}
+            {% endfor %}
+        ) as is_clustering,
 
         first_seen_at,
         last_seen_at,

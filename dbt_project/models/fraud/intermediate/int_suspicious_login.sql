@@ -44,7 +44,7 @@ stranger as (
         newness.logged_in_at,
         newness.is_new_country,
         newness.is_new_network,
-        exists (
+        exists(
             select 1 from failure
             where
                 failure.account_id = newness.account_id
@@ -68,8 +68,8 @@ final as (
     select
         account_id,
         login_id,
-        'ATO02',
-        1 + case when is_new_network then 1 else 0 end + case when is_new_country then 1 else 0 end,
+        'ATO02' as rule_code,
+        1 + case when is_new_network then 1 else 0 end + case when is_new_country then 1 else 0 end as value,
         logged_in_at
     from stranger
     where is_new_country or is_after_failure

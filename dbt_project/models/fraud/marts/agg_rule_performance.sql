@@ -1,12 +1,17 @@
 with hit as (
-    select rule_code, account_id, count(*) as hit_count
+    select
+        rule_code,
+        account_id,
+        count(*) as hit_count
     from {{ ref("fct_rule_hit") }}
     group by rule_code, account_id
 ),
 
 decision as (
-    select account_id, is_fraud,
-        row_number() over (partition by account_id order by known_at desc, label_id) as newest
+    select
+        account_id,
+        is_fraud,
+        row_number() over (partition by account_id order by known_at desc, label_id asc) as newest
     from {{ ref("fct_label") }}
     where label_source = 'decision'
 ),
@@ -38,7 +43,8 @@ final as (
         coalesce(counted.flagged_account_count, 0) as flagged_account_count,
         coalesce(counted.upheld_count, 0) as upheld_count,
         coalesce(counted.overturned_count, 0) as overturned_count,
-        cast(counted.upheld_count as double) / nullif(counted.upheld_count + counted.overturned_count, 0) as precision_share
+        cast(counted.upheld_count as double) / nullif(counted.upheld_count + counted.overturned_count, 0)
+            as precision_share
     from {{ ref("dim_rule") }} as rule
     left join counted on rule.rule_code = counted.rule_code
 )

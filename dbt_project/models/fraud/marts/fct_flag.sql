@@ -13,7 +13,7 @@ with hit as (
 decision as (
     select
         *,
-        row_number() over (partition by flag_id order by decided_at desc, decision_id) as newest
+        row_number() over (partition by flag_id order by decided_at desc, decision_id asc) as newest
     from {{ ref("stg_fraud__flag_decision") }}
 ),
 

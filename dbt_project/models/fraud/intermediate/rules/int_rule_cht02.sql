@@ -2,9 +2,15 @@
 
 {#- A short greeting is everybody's text, and a standing answer to people who then book is no spam. -#}
 with pair as (
-    select customer_id as account_id, provider_id as other_id from {{ ref("stg_fraud__booking") }}
+    select
+        customer_id as account_id,
+        provider_id as other_id
+    from {{ ref("stg_fraud__booking") }}
     union
-    select provider_id, customer_id from {{ ref("stg_fraud__booking") }}
+    select
+        provider_id,
+        customer_id
+    from {{ ref("stg_fraud__booking") }}
 ),
 
 first_message as (
@@ -37,7 +43,11 @@ week as (
     from first_message
 )
 
-select {{ fraud_hit("CHT02", "sender_id", "max(recipient_count)", "max(sent_at)", evidence_id="body_fingerprint") | indent(4) }}
+select
+{{ fraud_hit(
+    "CHT02", "sender_id", "max(recipient_count)", "max(sent_at)",
+    evidence_id="body_fingerprint"
+) | indent(4) }}
 from week
 where recipient_count >= {{ fraud_threshold("CHT02") }}
 group by sender_id, body_fingerprint

@@ -27,8 +27,14 @@ concentrated as (
         and turnover_share >= {{ fraud_threshold("COL02") }}
 )
 
-select {{ fraud_hit("COL02", "provider_id", "round(turnover_share, 2)", "booked_at", counterpart_id="customer_id") | indent(4) }}
+select {{ fraud_hit(
+    "COL02", "provider_id", "round(turnover_share, 2)", "booked_at",
+    counterpart_id="customer_id"
+) | indent(4) }}
 from concentrated
 union all
-select {{ fraud_hit("COL02", "customer_id", "round(turnover_share, 2)", "booked_at", counterpart_id="provider_id") | indent(4) }}
+select {{ fraud_hit(
+    "COL02", "customer_id", "round(turnover_share, 2)", "booked_at",
+    counterpart_id="provider_id"
+) | indent(4) }}
 from concentrated

@@ -1,7 +1,9 @@
 {{ config(materialized="ephemeral") }}
 
 {#- Complainants, not complaints: one person's three letters are one. Who is not known counts by the case. -#}
-select {{ fraud_hit("HAR01", "about_account_id", "count(distinct coalesce(account_id, case_id))", "max(closed_at)") | indent(4) }}
+select {{ fraud_hit(
+    "HAR01", "about_account_id", "count(distinct coalesce(account_id, case_id))", "max(closed_at)"
+) | indent(4) }}
 from {{ ref("stg_fraud__support_case") }}
 where
     topic in ('harassment', 'spam')

@@ -16,11 +16,17 @@ with shared as (
 ),
 
 judged as (
-    select *, coalesce(first_municipality = last_municipality, true) as is_one_place
+    select
+        *,
+        coalesce(first_municipality = last_municipality, true) as is_one_place
     from shared
 )
 
-select {{ fraud_hit("ID02", "account_id", "account_count", "newest_seen_at", evidence_id="identifier_value") | indent(4) }}
+select
+{{ fraud_hit(
+    "ID02", "account_id", "account_count", "newest_seen_at",
+    evidence_id="identifier_value"
+) | indent(4) }}
 from judged
 where
     case identifier_kind

@@ -1,6 +1,9 @@
 {{ config(materialized="ephemeral") }}
 
-select {{ fraud_hit("ID04", "account_id", "account_count", "newest_seen_at", evidence_id="identifier_value") | indent(4) }}
+select {{ fraud_hit(
+    "ID04", "account_id", "account_count", "newest_seen_at",
+    evidence_id="identifier_value"
+) | indent(4) }}
 from {{ ref("int_identifier_edge") }}
 where
     identifier_kind = 'national_id'

@@ -5,26 +5,48 @@
   any 24 hours around a declined charge saw.
 -#}
 with checkout as (
-    select booking_id, min(network_id) as network_id
+    select
+        booking_id,
+        min(network_id) as network_id
     from {{ ref("stg_fraud__event") }}
     where event_name = 'Checkout Started' and booking_id is not null
     group by booking_id
 ),
 
 declined as (
-    select charge.booking_id, charge.customer_id, charge.card_fingerprint, checkout.network_id, charge.created_at
+    select
+        charge.booking_id,
+        charge.customer_id,
+        charge.card_fingerprint,
+        checkout.network_id,
+        charge.created_at
     from {{ ref("stg_fraud__charge") }} as charge
     left join checkout on charge.booking_id = checkout.booking_id
     where charge.is_declined and charge.customer_id is not null and {{ fraud_in_window("PAY02", "charge.created_at") }}
 ),
 
 attempt as (
-    select customer_id, customer_id as key_id, 'account' as key_kind, created_at from declined
+    select
+        customer_id,
+        customer_id as key_id,
+        'account' as key_kind,
+        created_at
+    from declined
     union all
-    select customer_id, card_fingerprint, 'card', created_at from declined
+    select
+        customer_id,
+        card_fingerprint as key_id,
+        'card' as key_kind,
+        created_at
+    from declined
     where card_fingerprint is not null
     union all
-    select customer_id, network_id, 'network', created_at from declined
+    select
+        customer_id,
+        network_id as key_id,
+        'network' as key_kind,
+        created_at
+    from declined
     where network_id is not null
 ),
 
@@ -47,7 +69,8 @@ busiest_day as (
     from day_before
 )
 
-select {{ fraud_hit("PAY02", "customer_id", "max(decline_count)", "max(created_at)") | indent(4) }}
+select
+    {{ fraud_hit("PAY02", "customer_id", "max(decline_count)", "max(created_at)") | indent(4) }}
 from busiest_day
 where decline_count >= {{ fraud_threshold("PAY02") }}
 group by customer_id

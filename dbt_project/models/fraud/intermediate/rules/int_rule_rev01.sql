@@ -25,13 +25,20 @@ suspect as (
 ),
 
 party as (
-    select author_id as account_id, created_at from suspect
+    select
+        author_id as account_id,
+        created_at
+    from suspect
     union all
-    select subject_id, created_at from suspect
+    select
+        subject_id,
+        created_at
+    from suspect
     where rating >= 4
 )
 
-select {{ fraud_hit("REV01", "account_id", "count(*)", "max(created_at)") | indent(4) }}
+select
+    {{ fraud_hit("REV01", "account_id", "count(*)", "max(created_at)") | indent(4) }}
 from party
 where account_id is not null
 group by account_id
