@@ -1,4 +1,5 @@
--- noqa: disable=all  (the linter does not know WITH RECURSIVE ... USING KEY)
+-- noqa: disable=all
+{#- The linter does not know WITH RECURSIVE ... USING KEY. -#}
 with edge as (
     select account_id, identifier_value from {{ ref("int_identifier_edge") }}
     where is_clustering
