@@ -1,5 +1,5 @@
 -- noqa: disable=all
-{#- The linter does not know WITH RECURSIVE ... USING KEY. -#}
+{# The linter does not know WITH RECURSIVE ... USING KEY. #}
 with edge as (
     select account_id, identifier_value from {{ ref("int_identifier_edge") }}
     where is_clustering
