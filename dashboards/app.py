@@ -9,7 +9,9 @@ from dashboards.views import fraud, market, matching, privacy
 
 
 def main() -> None:
-    st.set_page_config(page_title="Leii Insight", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+    here = Path(__file__).parent
+    st.set_page_config(page_title="Leii Insight", page_icon=str(here / "icon.svg"), layout="wide")
+    st.logo(str(here / "logo.svg"), size="large")
     for_product_team = [
         st.Page(guarded(market.page), title="Market", icon=":material/trending_up:", default=True),
         st.Page(guarded(matching.page), title="Matching", icon=":material/handshake:", url_path="matching"),

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 import altair as alt
 import polars as pl
 
-from dashboards.wording import place
+from dashboards.wording import place, words
 
 Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -22,13 +22,13 @@ PALE: Final = "#e3eae9"
 
 MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-_MONTH_AXIS: Final = alt.Axis(format="%b %Y", labelOverlap="greedy", grid=False)
-_WEEK_AXIS: Final = alt.Axis(format="%d %b", labelOverlap="greedy", grid=False)
+_FONT: Final = "'Source Sans', 'Source Sans 3', sans-serif"
+_MOST_TICKS: Final = 12
 
 
 def series_by_month(frame: pl.DataFrame, names: dict[str, str], *, title: str, unit: str) -> Chart:
     """Lines over months. `names`: column -> what it is called; a month without a published figure leaves a gap."""
-    return _lines(frame, "month_start", names, title=title, unit=unit, axis=_MONTH_AXIS, period="Month")
+    return _lines(frame, "month_start", names, title=title, unit=unit, axis_format="%b %Y", hover=("Month", "%B %Y"))
 
 
 def series_by_week(
@@ -41,8 +41,8 @@ def series_by_week(
         names,
         title=title,
         unit=unit,
-        axis=_WEEK_AXIS,
-        period="Week of",
+        axis_format="%-d %b",
+        hover=("Week of", "%-d %b %Y"),
         number_format=number_format,
     )
 
@@ -71,11 +71,12 @@ def seasonal_index(frame: pl.DataFrame, *, title: str) -> Chart:
 
 def seasonal_matrix(frame: pl.DataFrame, *, title: str) -> Chart:
     """Category × calendar month, with the index as a number in each cell."""
-    named = _with_month_names(frame)
+    named, most = _with_month_names(frame), max(1.5, _largest(frame["booking_index"]))
     return _matrix(
         named, x="month", x_title="Calendar month", x_sort=list(MONTH_NAMES), y="category", y_title="Category",
         value="booking_index", value_title="Index of bookings", number_format=".1f", title=title,
-        legend="Index (1 = average)", scheme=alt.Scale(domainMid=1.0, range=["#c8d0d3", "#f7f9f9", TEAL]),
+        legend="Index (1 = average)", scheme=alt.Scale(domain=[0, 1, most], range=["#d9cfc0", "#f7f9f9", TEAL], interpolate="rgb"),
+        white_from=1 + 0.6 * (most - 1),
     )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def place_matrix(frame: pl.DataFrame, *, title: str) -> Chart:
         named, x="month", x_title="Month", x_sort=_in_order(named.sort("month_start")["month"]),
         y="place", y_title="Municipality", y_sort=_in_order(named["place"]),
         value="bookings", value_title="Bookings", number_format=",.0f", title=title, legend="Bookings",
-        scheme=alt.Scale(range=["#eef5f4", TEAL]),
+        scheme=alt.Scale(range=["#eef5f4", TEAL]), white_from=0.6 * _largest(named["bookings"]),
     )  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def fill_rate_matrix(frame: pl.DataFrame, places: list[str], *, title: str) -> C
     return _matrix(
         named, x="place", x_title="Municipality, most requests first", x_sort=[place(name) for name in places],
         y="category", y_title="Category", value="fill_rate", value_title="Fill rate", number_format=".0%", title=title,
-        legend="Fill rate", scheme=alt.Scale(domain=[0, 1], range=["#f6ead9", "#f7f9f9", TEAL]),
+        legend="Fill rate", scheme=alt.Scale(domain=[0, 0.5, 1], range=["#ecd9bd", "#f7f9f9", TEAL], interpolate="rgb"), white_from=0.8,
     )  # fmt: skip
 
 
@@ -114,7 +115,9 @@ def funnel(frame: pl.DataFrame, *, title: str) -> Chart:
     most = max(1, int(labelled["requests"].to_list()[0])) if labelled.height else 1
     base = alt.Chart(labelled).encode(
         y=alt.Y("stage:N", sort=stages, title=None, axis=alt.Axis(labelLimit=200, ticks=False, domain=False)),
-        x=alt.X("requests:Q", title="Requests", scale=alt.Scale(domain=[0, most * 1.18], nice=False)),
+        x=alt.X(
+            "requests:Q", title="Requests", scale=alt.Scale(domain=[0, most * 1.18], nice=False), axis=_few_ticks()
+        ),
     )
     bars = base.mark_bar(color=TEAL, cornerRadiusEnd=3, height=22).encode(
         tooltip=[
@@ -135,8 +138,10 @@ def ranked_bars(
     names = frame[label].to_list()
     most = max([1, *frame[value].drop_nulls().to_list()])
     base = alt.Chart(frame).encode(
-        y=alt.Y(f"{label}:N", sort=names, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
-        x=alt.X(f"{value}:Q", title=value_title, scale=alt.Scale(domain=[0, most * 1.12], nice=False)),
+        y=alt.Y(f"{label}:N", sort=names, title=None, axis=alt.Axis(labelLimit=420, ticks=False, domain=False)),
+        x=alt.X(
+            f"{value}:Q", title=value_title, scale=alt.Scale(domain=[0, most * 1.12], nice=False), axis=_few_ticks()
+        ),
     )
     tooltips = [alt.Tooltip(f"{column}:N", title=name) for column, name in (hover or {label: value_title}).items()]
     bars = base.mark_bar(color=TEAL, cornerRadiusEnd=3).encode(
@@ -157,12 +162,11 @@ def cluster_sizes(frame: pl.DataFrame, *, title: str) -> Chart:
     kinds = ["Nobody in it is banned", "Somebody in it is banned"]
     chart = (
         alt.Chart(named)
-        .mark_bar(stroke=INK)
+        .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("accounts:O", title="Accounts in the cluster", axis=_upright()),
             y=alt.Y("clusters:Q", title="Clusters", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[TEAL, AMBER]), legend=_top()),
-            strokeWidth=alt.StrokeWidth("kind:N", scale=alt.Scale(domain=kinds, range=[0, 2]), legend=None),
             tooltip=[
                 alt.Tooltip("accounts:Q", title="Accounts in the cluster"),
                 alt.Tooltip("clusters:Q", title="Clusters"),
@@ -175,21 +179,21 @@ def cluster_sizes(frame: pl.DataFrame, *, title: str) -> Chart:
 
 def scores(frame: pl.DataFrame, *, title: str) -> Chart:
     """How many flags have a score in each tenth; stacked by recommended action, which is in the legend's words too."""
-    actions = ["review", "block_and_review"]
+    named = frame.with_columns(pl.col("recommended_action").map_elements(words, return_dtype=pl.String).alias("action"))
     chart = (
-        alt.Chart(frame)
+        alt.Chart(named)
         .mark_bar()
         .encode(
             x=alt.X("score:Q", bin=alt.Bin(step=0.05, extent=[0.5, 1.0]), title="Score", axis=alt.Axis(format=".2f")),
             y=alt.Y("count():Q", title="Flags", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color(
-                "recommended_action:N", title="Recommended", legend=_top(),
-                scale=alt.Scale(domain=actions, range=[TEAL, AMBER]),
+                "action:N", title=None, legend=_top(),
+                scale=alt.Scale(domain=["Review", "Block and review"], range=[TEAL, AMBER]),
             ),
-            order=alt.Order("recommended_action:N", sort="descending"),
+            order=alt.Order("action:N", sort="descending"),
             tooltip=[
                 alt.Tooltip("count():Q", title="Flags"),
-                alt.Tooltip("recommended_action:N", title="Recommended"),
+                alt.Tooltip("action:N", title="Recommended"),
             ],
         )
     )  # fmt: skip
@@ -203,8 +207,8 @@ def _lines(
     *,
     title: str,
     unit: str,
-    axis: alt.Axis,
-    period: str,
+    axis_format: str,
+    hover: tuple[str, str],
     number_format: str = ",.0f",
 ) -> Chart:
     long = frame.select(time, *(pl.col(column).cast(pl.Float64).alias(name) for column, name in names.items())).unpivot(
@@ -215,7 +219,7 @@ def _lines(
     shapes = ["circle", "square", "triangle-up"][: len(order)]
     legend = _top() if len(order) > 1 else None
     base = alt.Chart(long).encode(
-        x=alt.X(f"{time}:T", title=None, axis=axis),
+        x=alt.X(f"{time}:T", title=None, axis=_time_axis(frame[time], axis_format)),
         y=alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True), axis=alt.Axis(format=number_format)),
         color=alt.Color("series:N", title=None, scale=alt.Scale(domain=order, range=colours), legend=legend),
     )
@@ -225,7 +229,7 @@ def _lines(
     points = base.mark_point(filled=True, size=46, opacity=1).encode(
         shape=alt.Shape("series:N", scale=alt.Scale(domain=order, range=shapes), legend=legend),
         tooltip=[
-            alt.Tooltip(f"{time}:T", title=period, format="%d %b %Y" if period == "Week of" else "%B %Y"),
+            alt.Tooltip(f"{time}:T", title=hover[0], format=hover[1]),
             alt.Tooltip("series:N", title="Figure"),
             alt.Tooltip("value:Q", title=unit, format=number_format),
         ],
@@ -235,12 +239,10 @@ def _lines(
 
 def _matrix(
     frame: pl.DataFrame, *, x: str, x_title: str, x_sort: list[str], y: str, y_title: str, value: str, value_title: str,
-    number_format: str, title: str, legend: str, scheme: alt.Scale, y_sort: list[str] | None = None,
+    number_format: str, title: str, legend: str, scheme: alt.Scale, white_from: float, y_sort: list[str] | None = None,
 ) -> Chart:  # fmt: skip
-    """Cells with their numbers. A cell without a value is grey, and says W if the frame's is_withheld does."""
+    """Cells with their numbers, in white from a value on where the colour is dark. A withheld cell is grey and says W."""
     shown = frame if "is_withheld" in frame.columns else frame.with_columns(pl.lit(False).alias("is_withheld"))
-    top = shown[value].drop_nulls().cast(pl.Float64).max() if shown.height else None
-    dark_from = 0.6 * float(top) if isinstance(top, float) else 1.0
     base = alt.Chart(shown).encode(
         x=alt.X(f"{x}:N", sort=x_sort, title=x_title, axis=alt.Axis(labelAngle=-40, labelLimit=140, ticks=False)),
         y=alt.Y(f"{y}:N", sort=y_sort or "ascending", title=None, axis=alt.Axis(labelLimit=200, ticks=False)),
@@ -262,7 +264,7 @@ def _matrix(
         .mark_text(fontSize=11)
         .encode(
             text=alt.Text(f"{value}:Q", format=number_format),
-            color=alt.condition(f"datum.{value} > {dark_from}", alt.value("white"), alt.value(INK)),
+            color=alt.condition(f"datum.{value} > {white_from}", alt.value("white"), alt.value(INK)),
         )
     )
     withheld = base.transform_filter("datum.is_withheld").mark_text(text="W", fontSize=10, color="#5d6b72")
@@ -273,7 +275,20 @@ def _matrix(
 
 def _finished(chart: Chart, title: str, description: str, *, height: int) -> Chart:
     anchored = alt.TitleParams(title, anchor="start", fontSize=15, fontWeight=600, color=INK, offset=12)
-    return chart.properties(title=anchored, description=description, height=height, width="container")
+    sized = chart.properties(
+        title=anchored, description=description, height=height, width="container", padding={"bottom": 4, "right": 4},
+        autosize=alt.AutoSizeParams(type="fit", contains="padding"),
+    )  # fmt: skip
+    styled: Chart = (
+        sized.configure(font=_FONT)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor="#4a5a63", titleColor="#4a5a63", titleFontWeight=400, labelFontSize=12, titleFontSize=12,
+            gridColor=PALE, domainColor="#b9c6c8", tickColor="#b9c6c8", labelPadding=6, titlePadding=10,
+        )
+        .configure_legend(labelColor=INK, titleColor="#4a5a63", titleFontWeight=400, labelFontSize=12, titleFontSize=12)
+    )  # fmt: skip
+    return styled
 
 
 def _with_month_names(frame: pl.DataFrame) -> pl.DataFrame:
@@ -287,6 +302,22 @@ def _with_month_names(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _in_order(values: pl.Series) -> list[str]:
     return values.unique(maintain_order=True).to_list()
+
+
+def _largest(values: pl.Series) -> float:
+    return max([0.0, *(float(value) for value in values.drop_nulls())])
+
+
+def _time_axis(days: pl.Series, label_format: str) -> alt.Axis:
+    """A tick on days of the data, counted back from the newest, and no more of them than can be read."""
+    there = sorted(days.unique().to_list(), reverse=True)
+    ticks = there[:: -(-len(there) // _MOST_TICKS) or 1]
+    values = [alt.DateTime(year=day.year, month=day.month, date=day.day) for day in ticks]
+    return alt.Axis(format=label_format, values=values, grid=False, labelOverlap="greedy", labelFlush=False)
+
+
+def _few_ticks() -> alt.Axis:
+    return alt.Axis(tickCount=5, format=",.0f", grid=False)
 
 
 def _top() -> alt.Legend:

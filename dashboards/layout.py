@@ -69,9 +69,9 @@ def open_page(title: str, question: str, purpose: str) -> tuple[PublishedReader,
 def metrics(figures: list[Metric]) -> None:
     """Headline figures side by side, each with its period."""
     for column, figure in zip(st.columns(len(figures)), figures, strict=True):
-        with column.container(key=f"metric-{figure.key}"):
-            st.metric(figure.label, figure.value, help=figure.explained, border=True, delta=figure.period,
-                      delta_color="off", delta_arrow="off")  # fmt: skip
+        with column.container(key=f"metric-{figure.key}", border=True, height="stretch", gap="xxsmall"):
+            st.metric(figure.label, figure.value, help=figure.explained)
+            st.caption(figure.period)
 
 
 def chart(figure: Chart, *, key: str, about_it: str = "") -> None:

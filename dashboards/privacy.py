@@ -15,7 +15,7 @@ import polars as pl
 
 from dashboards import wording
 from pseudonymisation.erasure.certificate import verify_certificate
-from pseudonymisation.policy.model import Policy, Treatment
+from pseudonymisation.policy.model import Policy, Purpose, Treatment
 from publishing.readers import published_version
 from storage import Home, LeiiError
 
@@ -63,13 +63,13 @@ def purposes(policy: Policy) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "purpose": purpose.title,
+                "purpose": f"**{purpose.title}**",
                 "what_for": purpose.what_for,
                 "basis": f"GDPR art. {purpose.basis_article}: {purpose.basis_reason}",
                 "readers": ", ".join(wording.words(reader) for reader in purpose.readers),
                 "kept": wording.retention(purpose.retention_days),
                 "held_by_law": purpose.held_by_law.statute if purpose.held_by_law else wording.NOTHING,
-                "limits": f"{purpose.min_customers} customers, {purpose.min_providers} providers",
+                "limits": _limits(purpose),
                 "columns": sum(len(table.outputs(purpose.name)) for table in policy.tables_of(purpose.name)),
                 "tables": len(policy.tables_of(purpose.name)),
             }
@@ -175,6 +175,12 @@ def _certificate(path: Path) -> dict[str, Any]:
         "held_until": datetime.fromisoformat(held_until).date() if held_until else None,
         "columns_scanned": sum(entry["columns"] for entry in body.get("scanned", [])),
     }
+
+
+def _limits(purpose: Purpose) -> str:
+    if purpose.min_customers == purpose.min_providers == 1:
+        return "No limit"
+    return f"{purpose.min_customers} customers, {purpose.min_providers} providers"
 
 
 def _copy(home: Home, name: str, title: str, now: datetime) -> dict[str, Any]:

@@ -51,6 +51,12 @@ def day(value: date | None) -> str:
     return NOTHING if value is None else f"{value.day} {value:%b %Y}"
 
 
+def days(first: date, last: date) -> str:
+    """A period: `17 Aug – 8 Nov 2026`, with both years where they differ."""
+    start = f"{first.day} {first:%b}" if first.year == last.year else day(first)
+    return f"{start} – {day(last)}"
+
+
 def month(value: date | None) -> str:
     return NOTHING if value is None else f"{value:%b %Y}"
 

@@ -1,8 +1,8 @@
 """Need and supply: the funnel from request to job, fill rate, utilisation, liquidity, time to the first answer.
 
 Weeks are ISO 8601 weeks (UTC) by their Monday; only whole weeks that ended before the copy was built are offered.
-`customers_at_least` is a lower bound of the different people behind a row, for the disclosure limit: the most of any of
-its cells, or those known from bookings.
+`customers_at_least` and `providers_at_least` are lower bounds of the different people behind a row, for the disclosure
+limits: the most of any of its cells, or those known from bookings and from offered hours.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,15 @@ liquidity AS (
 )
 """
 
+# Hours are offered for all that a provider does: they say who is there only where no category is asked for.
 _PEOPLE = f"""
+offered AS (
+    SELECT CAST(NULL AS BIGINT) AS category_id, coalesce(provider.municipality, 'unknown') AS municipality, week_start,
+        provider_id
+    FROM marts.agg_provider_utilisation LEFT JOIN marts.dim_provider AS provider USING (provider_id)
+    WHERE week_start >= $first AND week_start < $end AND open_minutes > 0 AND $category_id IS NULL
+        AND ($municipality IS NULL OR coalesce(provider.municipality, 'unknown') = $municipality)
+),
 booked AS (
     SELECT category_id, coalesce(municipality, 'unknown') AS municipality, customer_id,
         CAST(date_trunc('week', requested_at) AS DATE) AS week_start
@@ -97,21 +105,23 @@ def liquidity(copy: Reads, choice: Choice, by: Sequence[str]) -> pl.DataFrame:
     """Demand and supply by some of category_id, municipality and week_start; one row for all with none of them."""
     keys = ", ".join(by)
     select, group = (f"{keys}, ", f"GROUP BY {keys}") if keys else ("", "")
-    join = f"LEFT JOIN people USING ({keys})" if keys else "CROSS JOIN people"
+    join = "LEFT JOIN {} USING (" + keys + ")" if keys else "CROSS JOIN {}"
     return copy.query(
         f"""
         WITH {_LIQUIDITY}, {_PEOPLE},
         people AS (SELECT {select} count(DISTINCT customer_id) AS booked_customers FROM booked {group}),
+        providers AS (SELECT {select} count(DISTINCT provider_id) AS offering_providers FROM offered {group}),
         summed AS (
             SELECT {select} {sums("searches", "requests", "filled_requests", "open_slots")},
-                max(customers) AS most_customers, max(open_providers) AS open_providers
+                max(customers) AS most_customers, max(open_providers) AS most_providers
             FROM liquidity {group}
         )
-        SELECT {select} searches, requests, filled_requests, open_slots, open_providers,
+        SELECT {select} searches, requests, filled_requests, open_slots,
             CAST(filled_requests AS DOUBLE) / nullif(requests, 0) AS fill_rate,
             CAST(requests AS DOUBLE) / nullif(open_slots, 0) AS requests_per_open_slot,
-            greatest(most_customers, coalesce(booked_customers, 0)) AS customers_at_least
-        FROM summed {join} {f"ORDER BY {keys}" if keys else ""}
+            greatest(most_customers, coalesce(booked_customers, 0)) AS customers_at_least,
+            greatest(most_providers, coalesce(offering_providers, 0)) AS providers_at_least
+        FROM summed {join.format("people")} {join.format("providers")} {f"ORDER BY {keys}" if keys else ""}
         """,
         choice.parameters(),
     )

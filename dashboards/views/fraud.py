@@ -22,7 +22,7 @@ def page() -> None:
     )
     _headline(copy, about)
     flags = fraud.flags(copy)
-    _flags(flags)
+    _flags(flags, fraud.rule_texts(copy))
     left, right = st.columns(2)
     with left:
         _scores(flags)
@@ -45,13 +45,14 @@ def _headline(copy: Reads, about: About) -> None:
                    explained=f"Hits whose newest evidence is of the period, by {found['rules_hit']} different rules."),
             Metric(key="fraud-clusters", label="Account clusters", value=wording.whole(found["clusters"]), period=now,
                    explained="Groups of accounts that share a phone, card, bank account, device or the like."),
-            Metric(key="fraud-largest", label="Largest cluster", value=f"{found['largest_cluster']:,} accounts", period=now,
+            Metric(key="fraud-largest", label="Largest cluster", value=wording.whole(found["largest_cluster"]),
+                   period=f"accounts, {wording.day(about.built_at)}",
                    explained="Accounts in the largest of these groups."),
         ]
     )  # fmt: skip
 
 
-def _flags(flags: pl.DataFrame) -> None:
+def _flags(flags: pl.DataFrame, texts: dict[str, str]) -> None:
     st.subheader("Flags")
     if flags.is_empty():
         empty("No account has a flag now.")
@@ -59,7 +60,12 @@ def _flags(flags: pl.DataFrame) -> None:
     one, two = st.columns(2)
     codes = sorted({code for row in flags["codes"] for code in row})
     with one:
-        wanted = st.multiselect("With any of these reasons", codes, placeholder="All reasons")
+        wanted = st.multiselect(
+            "With any of these reasons",
+            codes,
+            placeholder="All reasons",
+            format_func=lambda code: f"{code}: {texts[code]}",
+        )
     with two:
         action = st.segmented_control(
             "Recommended", list(ACTIONS), format_func=ACTIONS.__getitem__, selection_mode="multi"
@@ -69,10 +75,7 @@ def _flags(flags: pl.DataFrame) -> None:
         pl.lit(not action) | pl.col("recommended_action").is_in(action or []),
     ).with_columns(
         pl.col("recommended_action").replace(ACTIONS),
-        pl.col("reasons")
-        .list.eval(pl.format("{}: {}", pl.element().struct.field("code"), pl.element().struct.field("text")))
-        .list.join("\n")
-        .alias("why"),
+        pl.col("reasons").list.first().struct.field("text").alias("why"),
         pl.col("codes").list.join(", "),
         pl.when(pl.col("cluster_accounts").is_null()).then(pl.lit("")).otherwise(
             pl.format("{} accounts", "cluster_accounts")
@@ -89,7 +92,7 @@ def _chosen_flag(shown: pl.DataFrame, flags: pl.DataFrame) -> None:
         "score": st.column_config.ProgressColumn("Score", format="%.2f", min_value=0, max_value=1),
         "recommended_action": "Recommended",
         "codes": "Reasons",
-        "why": st.column_config.TextColumn("Why", width="large"),
+        "why": st.column_config.TextColumn("The weightiest of them", width="large"),
         "cluster": "Cluster",
         "issued_at": st.column_config.DatetimeColumn("Newest evidence (UTC)", format="D MMM YYYY, HH:mm"),
         "expires_at": st.column_config.DateColumn("Expires", format="D MMM YYYY"),
@@ -144,7 +147,7 @@ def _rules(copy: Reads, about: About) -> None:
     st.subheader("Rules")
     hits = fraud.hits_by_rule(copy)
     hit = hits.filter(pl.col("hits") > 0).with_columns(
-        pl.format("{}  {}", "rule_code", pl.col("text").str.replace(r" \(.*\)$", "").str.head(60)).alias("rule")
+        pl.format("{}  {}", "rule_code", pl.col("text").str.replace(r" \(.*\)$", "")).alias("rule")
     )
     if hit.height:
         chart(

@@ -62,7 +62,7 @@ def _headline(copy: Reads, period: Period, category_id: int | None, place: str) 
                explained="Requests made: the sum of the published figures."),
         Metric(key="market-bookings", label="Bookings, published", value=wording.whole(found["bookings"]), period=when,
                explained="Bookings made: the sum of the published figures."),
-        Metric(key="market-completed", label="Completed, of the booked", value=_completed(found), period=when,
+        Metric(key="market-completed", label="Completed bookings", value=_completed(found), period=when,
                explained="Bookings of the period that have been completed since, over all bookings of the period."),
         _price(copy, period, category_id, place),
         Metric(key="market-withheld", label="Cells withheld", value=f"{withheld:,.0f} of {cells:,.0f}", period=when,
@@ -118,7 +118,7 @@ def _over_time(copy: Reads, period: Period, category: str, category_id: int | No
 def _seasons(copy: Reads, category: str, category_id: int | None) -> None:
     explained = (
         "Mean of the calendar month over the mean of all calendar months, from published totals over all municipalities. "
-        "No trend is taken out: a growing market shows as a slope."
+        "No trend is taken out: a growing market shows as a slope. Blank: too few people for the totals to be published."
     )
     if category_id is None:
         frame = market.season_of_all(copy).drop_nulls("booking_index")

@@ -57,7 +57,7 @@ def _place(name: str | None) -> str:
 def _headline(copy: Reads, about: About, choice: Choice, total: pl.DataFrame) -> None:
     found = total.row(0, named=True)
     used = matching.utilisation(copy, choice, by_week=False).row(0, named=True)
-    when = f"{wording.day(choice.period.first)} – {wording.day(choice.period.last)}"
+    when = wording.days(choice.period.first, choice.period.last)
     utilisation = used["utilisation"] if used["providers"] >= about.min_providers else None
     metrics(
         [
@@ -65,16 +65,16 @@ def _headline(copy: Reads, about: About, choice: Choice, total: pl.DataFrame) ->
                    explained="Requests made in the period."),
             Metric(key="matching-fill-rate", label="Fill rate", value=wording.share(found["fill_rate"]), period=when,
                    explained="Requests that led to a booking that was not cancelled, over all requests."),
-            Metric(key="matching-response", label="Median time to first answer",
+            Metric(key="matching-response", label="Time to first answer",
                    value=wording.minutes(matching.first_response(copy, choice)), period=when,
-                   explained="From the request to the first provider's answer, over the requests that were answered; "
+                   explained="Median time from the request to the first provider's answer, over the requests that were answered; "
                    "times are known to 5 minutes."),
             Metric(key="matching-utilisation", label="Utilisation", value=wording.share(utilisation), period=when,
                    explained="Booked minutes over offered minutes of the providers who live in the municipality. "
                    "The category does not narrow it: hours are offered for all that a provider does."),
-            Metric(key="matching-tightness", label="Requests per open slot",
+            Metric(key="matching-tightness", label="Requests per slot",
                    value=wording.ratio(found["requests_per_open_slot"]), period=when,
-                   explained="Demand over supply. A slot counts in each category that its provider offers."),
+                   explained="Requests over open slots: demand over supply. A slot counts in each category that its provider offers."),
         ]
     )  # fmt: skip
 
@@ -100,7 +100,7 @@ def _over_time(copy: Reads, about: About, choice: Choice, of: str) -> None:
                 unit="Number a week",
             ),
             key="matching-supply",
-            about_it=of,
+            about_it=f"{of}. A gap: fewer than {about.min_customers} customers, or {about.min_providers} providers.",
         )
     with right:
         chart(
@@ -136,7 +136,7 @@ def _places(copy: Reads, about: About, choice: Choice) -> None:
     chart(
         figures.fill_rate_matrix(frame, places, title="Fill rate by category and municipality"),
         key="matching-places",
-        about_it=f"W: fewer than {about.min_customers} customers. Grey: no request in the period.",
+        about_it=f"W: fewer than {about.min_customers} customers. Blank: no request in the period.",
     )
 
 
@@ -172,7 +172,7 @@ def _cells(copy: Reads, about: About, choice: Choice) -> None:
 def _without_small(frame: pl.DataFrame, about: About) -> pl.DataFrame:
     """Figures of rows with too few customers or providers become null; `is_withheld` says so."""
     few = pl.col("customers_at_least") < about.min_customers
-    few_providers = (pl.col("open_providers") > 0) & (pl.col("open_providers") < about.min_providers)
+    few_providers = (pl.col("open_slots") > 0) & (pl.col("providers_at_least") < about.min_providers)
     supply = ["open_slots", "requests_per_open_slot"]
     demand = ["searches", "requests", "filled_requests", "fill_rate", "requests_per_open_slot"]
     return (

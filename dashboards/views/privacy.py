@@ -12,6 +12,16 @@ from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import load_policy
 from storage import Home
 
+PURPOSE_COLUMNS = {
+    "purpose": "Purpose",
+    "what_for": "What for",
+    "basis": "Lawful basis",
+    "readers": "Readers",
+    "kept": "Kept for",
+    "held_by_law": "Held by law",
+    "limits": "Smallest cell published",
+}
+
 
 def page() -> None:
     st.title("Privacy")
@@ -53,8 +63,8 @@ def _headline(policy: Policy, issued: pl.DataFrame, asked: privacy.Requests, now
 def _requests(asked: privacy.Requests) -> None:
     st.subheader("Requests")
     if asked.by_state is None:
-        reason = "The last run did not say" if asked.as_of else "No run has been made yet"
-        empty(f"{reason} how requests stand. `leii status` shows it from the ledger when no run is at work.")
+        reason = "the last run did not say" if asked.as_of else "no run has been made yet"
+        empty(f"How requests stand is unknown here: {reason}. `leii status` reads it from the ledger between runs.")
         return
     if not asked.by_state:
         empty("Nobody has asked for erasure.")
@@ -115,19 +125,10 @@ def _verify(home: Home) -> None:
 
 def _policy(policy: Policy) -> None:
     st.subheader("Policy")
-    table(
-        privacy.purposes(policy),
-        {
-            "purpose": "Purpose",
-            "what_for": st.column_config.TextColumn("What for", width="large"),
-            "basis": st.column_config.TextColumn("Lawful basis", width="large"),
-            "readers": "Readers",
-            "kept": "Kept for",
-            "held_by_law": "Held by law",
-            "limits": st.column_config.TextColumn("Smallest cell published", width="medium"),
-        },
-        key="privacy-policy",
-    )
+    with st.container(key="table-privacy-policy"):
+        st.table(
+            privacy.purposes(policy).rename(PURPOSE_COLUMNS).select(list(PURPOSE_COLUMNS.values())), hide_index=True
+        )
     titles = {purpose.title: name for name, purpose in policy.purposes.items()}
     chosen = st.selectbox("What a purpose gets", list(titles))
     columns = privacy.columns_of(policy, titles[chosen])

@@ -1,0 +1,57 @@
+"""What every notebook begins with: its purpose's published copy, opened with that purpose's key, and what it may be used for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from dashboards import wording
+from orchestration.settings import load_settings
+from pseudonymisation.policy.model import Purpose
+from pseudonymisation.policy.reading import load_policy
+from publishing.readers import Parameters, PublishedReader
+
+TABLES = """
+SELECT table_name AS "table", estimated_size AS "rows" FROM duckdb_tables()
+WHERE database_name = 'published' AND schema_name = 'marts' ORDER BY table_name
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A published copy and its purpose."""
+
+    purpose: Purpose
+    reader: PublishedReader
+    built_at: datetime
+
+    def query(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
+        """The rows as a Polars frame; tables are in schema `marts`."""
+        return self.reader.query(sql, parameters)
+
+    def introduction(self) -> str:
+        """Markdown: what the data is for, who reads it, what the limits are, and which tables there are."""
+        purpose = self.purpose
+        limits = (
+            "There is no smallest cell here, as nothing of it is published outside its readers."
+            if purpose.min_customers == purpose.min_providers == 1
+            else f"A figure about fewer than {purpose.min_customers} customers or {purpose.min_providers} providers is not "
+            "to be shown to anybody else."
+        )
+        tables = "\n".join(f"| `{name}` | {rows:,} |" for name, rows in self.query(TABLES).iter_rows())
+        return (
+            f"**{purpose.title}.** {purpose.what_for} Lawful basis: GDPR art. {purpose.basis_article}, "
+            f"{purpose.basis_reason[:1].lower()}{purpose.basis_reason[1:]}\n\n"
+            f"For {', '.join(wording.words(reader).lower() for reader in purpose.readers)}. A row is kept for "
+            f"{wording.retention(purpose.retention_days)}. {limits}\n\n"
+            f"Published {wording.moment(self.built_at)}; people are pseudonyms of this purpose alone.\n\n"
+            f"| table | rows |\n|---|--:|\n{tables}"
+        )
+
+
+def open_published_copy(purpose: str) -> Published:
+    """The newest copy in LEII_HOME. Raises LeiiError, saying what to do, when there is none."""
+    settings = load_settings()
+    reader = PublishedReader(settings.place(), settings.keys().only(purpose), purpose)
+    built_at = reader.query("SELECT built_at FROM about").item()
+    return Published(purpose=load_policy().purposes[purpose], reader=reader, built_at=built_at)

@@ -1,0 +1,1 @@
+"""Notebooks, one folder a purpose, each on its purpose's published copy and nothing else."""

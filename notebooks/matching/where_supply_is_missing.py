@@ -1,0 +1,207 @@
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="medium", app_title="Where supply is missing")
+
+
+@app.cell
+def _():
+    import altair as alt
+    import great_tables as gt
+    import marimo as mo
+    import polars as pl
+
+    from dashboards import wording
+    from dashboards.for_notebooks import open_published_copy
+
+    return alt, gt, mo, open_published_copy, pl, wording
+
+
+@app.cell
+def _(mo, open_published_copy):
+    matching = open_published_copy("matching")
+    mo.md(f"# Where supply is missing\n\n{matching.introduction()}")
+    return (matching,)
+
+
+@app.cell
+def _(matching, mo, wording):
+    first_week, last_week = matching.query(
+        """
+        SELECT max(week_start) - 77 AS first_week, max(week_start) AS last_week
+        FROM marts.agg_liquidity_week, about
+        WHERE requests > 0 AND week_start + INTERVAL 7 DAY <= about.built_at
+        """
+    ).row(0)
+    period = {"first": first_week, "last": last_week}
+    mo.md(
+        f"All figures are of the twelve whole weeks from {wording.day(first_week)} to the week of {wording.day(last_week)}."
+    )
+    return (period,)
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## Which categories leave most requests unfilled?
+
+    A request is filled when it led to a booking that was not cancelled. Many requests with a middling fill rate leave
+    more people without help than few requests with a poor one, so the table is ordered by the number left unfilled.
+    """)
+    return
+
+
+@app.cell
+def _(gt, matching, period):
+    unfilled = matching.query(
+        """
+        SELECT category.name_en AS category, CAST(sum(requests) AS BIGINT) AS requests,
+            CAST(sum(requests) - sum(filled_requests) AS BIGINT) AS unfilled,
+            sum(filled_requests) / sum(requests) AS fill_rate,
+            sum(requests) / nullif(sum(open_slots), 0) AS requests_per_open_slot
+        FROM marts.agg_liquidity_week JOIN marts.dim_category AS category USING (category_id)
+        WHERE week_start BETWEEN $first AND $last
+        GROUP BY category.name_en HAVING max(customers) >= 3 ORDER BY unfilled DESC
+        """,
+        period,
+    )
+    (
+        gt.GT(unfilled, rowname_col="category")
+        .tab_header("Requests left unfilled, by category")
+        .cols_label(
+            requests="Requests",
+            unfilled="Unfilled",
+            fill_rate="Fill rate",
+            requests_per_open_slot="Requests per open slot",
+        )
+        .fmt_integer(["requests", "unfilled"])
+        .fmt_percent("fill_rate", decimals=0)
+        .fmt_number("requests_per_open_slot", decimals=1)
+        .data_color("fill_rate", palette=["#ecd9bd", "#f7f9f9", "#7fb3af"], domain=[0, 1])
+        .sub_missing(missing_text="no open slot")
+    )
+    return
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## Does a quick answer go together with a booking?
+
+    Requests by the time to their first answer. This is no proof that haste sells: easy requests are answered sooner.
+    """)
+    return
+
+
+@app.cell
+def _(alt, matching, period):
+    by_answer = matching.query(
+        """
+        WITH request AS (
+            SELECT request_id, bool_or(is_booked) AS is_booked,
+                epoch(min(responded_at) FILTER (is_responded) - min(requested_at)) / 60 AS minutes
+            FROM marts.fct_request_funnel
+            WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7
+            GROUP BY request_id
+        )
+        SELECT CASE WHEN minutes IS NULL THEN 'no answer' WHEN minutes <= 15 THEN 'up to 15 min'
+                WHEN minutes <= 60 THEN '15 to 60 min' WHEN minutes <= 240 THEN '1 to 4 h' ELSE 'over 4 h' END AS answer,
+            min(coalesce(minutes, 1e9)) AS position, count(*) AS requests, avg(CAST(is_booked AS INTEGER)) AS booked
+        FROM request GROUP BY answer HAVING count(*) >= 3 ORDER BY position
+        """,
+        period,
+    )
+    _base = alt.Chart(by_answer, title="Share of requests that were booked, by the time to the first answer").encode(
+        x=alt.X("answer:N", sort=by_answer["answer"].to_list(), title="First answer", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("booked:Q", title="Booked", axis=alt.Axis(format="%")),
+        tooltip=["answer", "requests", alt.Tooltip("booked:Q", format=".1%")],
+    )
+    (
+        _base.mark_bar(color="#0f6b66", size=48)
+        + _base.mark_text(dy=-8).encode(text=alt.Text("booked:Q", format=".0%"))
+        + _base.mark_text(dy=12, color="white").encode(text=alt.Text("requests:Q", format=",.0f"))
+    ).properties(width=620, height=260, description="Bars: booked share by time to the first answer.")
+    return
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## How much does the place in the list matter?
+
+    Each provider that a request is shown to has a rank, the best first. White numbers in the bars say how many were shown.
+    """)
+    return
+
+
+@app.cell
+def _(alt, matching, period):
+    by_rank = matching.query(
+        """
+        SELECT rank_position, count(*) AS shown, avg(CAST(is_accepted AS INTEGER)) AS accepted,
+            avg(CAST(is_booked AS INTEGER)) AS booked
+        FROM marts.fct_request_funnel
+        WHERE shown_at >= $first AND shown_at < CAST($last AS DATE) + 7 AND rank_position BETWEEN 1 AND 10
+        GROUP BY rank_position HAVING count(DISTINCT provider_id) >= 3 ORDER BY rank_position
+        """,
+        period,
+    )
+    _bars = alt.Chart(by_rank, title="Share that was booked, by place in the list").encode(
+        x=alt.X("rank_position:O", title="Place in the list", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("booked:Q", title="Booked", axis=alt.Axis(format="%")),
+        tooltip=[
+            "rank_position",
+            "shown",
+            alt.Tooltip("booked:Q", format=".1%"),
+            alt.Tooltip("accepted:Q", format=".1%"),
+        ],
+    )
+    (
+        _bars.mark_bar(color="#0f6b66", size=48)
+        + _bars.mark_text(dy=-8).encode(text=alt.Text("booked:Q", format=".0%"))
+    ).properties(width=620, height=240, description="Bars: booked share by rank position.")
+    return
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## Where would one more provider help most?
+
+    Category and municipality with the most unfilled requests, where at least three customers asked and the place is known.
+    """)
+    return
+
+
+@app.cell
+def _(gt, matching, period, pl, wording):
+    gaps = matching.query(
+        """
+        SELECT category.name_en AS category, municipality, CAST(sum(requests) AS BIGINT) AS requests,
+            CAST(sum(requests) - sum(filled_requests) AS BIGINT) AS unfilled,
+            sum(filled_requests) / sum(requests) AS fill_rate
+        FROM marts.agg_liquidity_week JOIN marts.dim_category AS category USING (category_id)
+        WHERE week_start BETWEEN $first AND $last AND municipality <> 'unknown'
+        GROUP BY category.name_en, municipality HAVING max(customers) >= 3
+        ORDER BY unfilled DESC, requests DESC LIMIT 12
+        """,
+        period,
+    ).with_columns(pl.col("municipality").map_elements(wording.place, return_dtype=pl.String))
+    (
+        gt.GT(gaps)
+        .tab_header("The twelve largest gaps")
+        .cols_label(
+            category="Category",
+            municipality="Municipality",
+            requests="Requests",
+            unfilled="Unfilled",
+            fill_rate="Fill rate",
+        )
+        .fmt_integer(["requests", "unfilled"])
+        .fmt_percent("fill_rate", decimals=0)
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()
