@@ -1,6 +1,7 @@
 """The command `leii`. Whatever goes wrong is one clear message and exit code 1."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -198,7 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("leii: interrupted; the next run takes up what is left\n")
-        sys.exit(130)
+        sys.stderr.flush()
+        os._exit(130)  # steps may still be at work in their threads; what they have not finished is done again
 
 
 def _answer(as_json: bool, content: Any, sentence: str) -> None:

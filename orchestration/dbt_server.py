@@ -12,6 +12,7 @@ import json
 import os
 import re
 import selectors
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -45,6 +46,7 @@ def _serve(requests: int, answers: IO[str]) -> None:
                     continue
                 received = os.read(requests, 1 << 16)
                 if not received:
+                    _end_forks(selector)
                     return
                 *lines, buffer = (buffer + received).split(b"\n")
                 for line in lines:
@@ -53,6 +55,13 @@ def _serve(requests: int, answers: IO[str]) -> None:
                         manifest = _parse(request, answers)
                     else:
                         selector.register(*_fork(request, manifest))
+
+
+def _end_forks(selector: selectors.BaseSelector) -> None:
+    """Whoever asked is gone: no build may go on writing to a file that the next run opens."""
+    for key in selector.get_map().values():
+        if key.data is not None:
+            os.kill(key.data[1], signal.SIGKILL)
 
 
 def _parse(request: dict[str, Any], answers: IO[str]) -> Manifest | None:

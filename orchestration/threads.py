@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from dagster import DagsterEvent, Executor, Field, InitExecutorContext, Int, executor
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext, StepExecutionContext
@@ -78,6 +79,9 @@ class ThreadExecutor(Executor):
 def _run_steps(context: PlanExecutionContext, active: ActiveExecution) -> Iterator[DagsterEvent]:
     happenings: queue.Queue[Happening] = queue.Queue()
     while not active.is_complete:
+        if active.check_for_interrupts():
+            active.mark_interrupted()
+            raise DagsterExecutionInterruptedError
         for step in active.get_steps_to_execute():
             step_context = context.for_step(step, active.get_known_state())
             work = threading.Thread(target=_run_step, args=(step_context, happenings), name=step.key, daemon=True)
@@ -85,7 +89,7 @@ def _run_steps(context: PlanExecutionContext, active: ActiveExecution) -> Iterat
         yield from active.concurrency_event_iterator(context)
         yield from active.plan_events_iterator(context)
         try:
-            step_key, happening = happenings.get(timeout=LOOK_AGAIN_SECONDS if active.has_in_flight_steps else 0.05)
+            step_key, happening = happenings.get(timeout=LOOK_AGAIN_SECONDS)
         except queue.Empty:
             continue
         if isinstance(happening, DagsterEvent):
