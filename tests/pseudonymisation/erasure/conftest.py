@@ -1,5 +1,6 @@
 """A real PostgreSQL beside the little market: what the app knows, and the requests that people made there."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,8 +17,9 @@ from tests.pseudonymisation.conftest import NOON, Market, account, account_id, b
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoPostgres]:
-    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+def postgres() -> Iterator[DemoPostgres]:
+    """Not below pytest's own folder, which another session of pytest closes to the server's user."""
+    with tempfile.TemporaryDirectory(prefix="leii-postgres-") as folder, running_postgres(Path(folder)) as server:
         yield server
 
 

@@ -1,0 +1,104 @@
+"""A small generated town on real parts, and the `leii` command run on it as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from demo.loading import load_world
+from demo.postgres import DemoPostgres, running_postgres
+from demo.stripe_cli import StripeDouble, start_stripe_double
+from demo.world.advance import advance
+from demo.world.generate import generate_world
+from demo.world.spec import world_spec
+from pseudonymisation.policy.model import Policy
+from pseudonymisation.policy.reading import load_policy
+from storage import Home, Workspace, attached
+from storage.keyring import load_keyring
+
+
+@dataclass(frozen=True, kw_only=True)
+class Town:
+    """The world outside, and a LEII_HOME beside it."""
+
+    world: Path
+    postgres: DemoPostgres
+    stripe: StripeDouble
+    home: Home
+    policy: Policy
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(json.loads((self.world / "world.json").read_text())["now"], UTC)
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(home=self.home, keyring=load_keyring(str(self.home.default_keyring_file)), now=self.now)
+
+    def leii(self, *arguments: str, home: Home | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "LEII_HOME": str((home or self.home).root),
+            "LEII_APP_DB_DSN": self.postgres.pipeline_dsn,
+            "LEII_STRIPE_API_KEY": self.stripe.api_key,
+            "LEII_STRIPE_API_BASE": self.stripe.base_url,
+            "LEII_EVENTS_ROOT": str(self.world / "events"),
+            "LEII_NOW": self.now.isoformat(),
+        }
+        command = [str(Path(sys.executable).with_name("leii")), *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        return done
+
+    def play_on(self, days: int) -> None:
+        advance(self.world, days, self.postgres.admin_dsn)
+
+    def app(self, sql: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.admin_dsn) as connection:
+            return connection.execute(sql).fetchall()
+
+    def query(self, purpose: str, sql: str, home: Home | None = None) -> list[tuple[Any, ...]]:
+        """Ask a purpose's warehouse, attached as `purpose`."""
+        key = self.workspace.keyring.purpose_key(purpose, "warehouse")
+        file = (home or self.home).warehouse_file(purpose)
+        with self.workspace.connect() as con, attached(con, file, "purpose", key, read_only=True):
+            return con.execute(sql).fetchall()
+
+    def tables(self, purpose: str, *, schema: str | None = None) -> list[tuple[str, str, str, str]]:
+        """(schema, table, column, type) of every stored column of a purpose."""
+        where = "AND schema_name = 'src'" if schema == "src" else ""
+        return self.query(
+            purpose,
+            "SELECT c.schema_name, c.table_name, c.column_name, c.data_type FROM duckdb_columns() AS c "
+            "JOIN duckdb_tables() AS t USING (database_name, schema_name, table_name) "
+            f"WHERE c.database_name = 'purpose' {where} ORDER BY ALL",
+        )
+
+    def truth(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.world / "truth" / f"{name}.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="package")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """One pass over a town of 150 accounts has been made."""
+    folder = tmp_path_factory.mktemp("town")
+    generate_world(folder / "world", world_spec(seed=7, accounts=150, bookings=600, events=3000))
+    with (
+        tempfile.TemporaryDirectory(prefix="leii-postgres-") as data,
+        running_postgres(Path(data)) as postgres,
+        start_stripe_double(folder / "world" / "stripe", rate_limit=0) as stripe,
+    ):
+        load_world(folder / "world", postgres.admin_dsn)
+        home = Home(folder / "home")
+        town = Town(world=folder / "world", postgres=postgres, stripe=stripe, home=home, policy=load_policy())
+        town.leii("run")
+        yield town
