@@ -111,7 +111,7 @@ def _copy_table(con: duckdb.DuckDBPyConnection, purpose: str, name: str) -> int:
 
 def _without_enum(purpose: str, table: str, column: str, type_: str) -> str:
     """An ENUM keeps the values that no row has any more, so none is published."""
-    if type_.startswith("ENUM("):
+    if type_.startswith("ENUM(") and type_.endswith(")"):
         return f'CAST("{column}" AS VARCHAR) AS "{column}"'
     if "ENUM(" in type_:
         raise LeiiError(
