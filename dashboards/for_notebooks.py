@@ -40,8 +40,8 @@ class Published:
         )
         tables = "\n".join(f"| `{name}` | {rows:,} |" for name, rows in self.query(TABLES).iter_rows())
         return (
-            f"**{purpose.title}.** {purpose.what_for} Lawful basis: GDPR art. {purpose.basis_article}, "
-            f"{purpose.basis_reason[:1].lower()}{purpose.basis_reason[1:]}\n\n"
+            f"**{purpose.title}.** {purpose.what_for} Lawful basis: GDPR art. {purpose.basis_article}: "
+            f"{purpose.basis_reason}\n\n"
             f"For {', '.join(wording.words(reader).lower() for reader in purpose.readers)}. A row is kept for "
             f"{wording.retention(purpose.retention_days)}. {limits}\n\n"
             f"Published {wording.moment(self.built_at)}; people are pseudonyms of this purpose alone.\n\n"

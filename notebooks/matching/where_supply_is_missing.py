@@ -88,7 +88,8 @@ def _(mo):
     mo.md("""
     ## Does a quick answer go together with a booking?
 
-    Requests by the time to their first answer. This is no proof that haste sells: easy requests are answered sooner.
+    Requests by the time to their first answer. White numbers say how many requests there were.
+    This is no proof that haste sells: easy requests are answered sooner.
     """)
     return
 
@@ -129,7 +130,7 @@ def _(mo):
     mo.md("""
     ## How much does the place in the list matter?
 
-    Each provider that a request is shown to has a rank, the best first. White numbers in the bars say how many were shown.
+    Each provider that a request is shown to has a rank, the best first.
     """)
     return
 
