@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-from pseudonymisation.erasure.predicate import erased_in
-from pseudonymisation.loading_sql import rule_of
+from pseudonymisation.erasure.predicate import erased_by
+from pseudonymisation.loading_sql import rule_of, stored_columns
 from pseudonymisation.policy.model import HeldByLaw, Policy, Table
 from pseudonymisation.row_rules import row_is_touched
 from storage import Workspace, attached, compact_copy
@@ -103,7 +103,7 @@ def expire_held(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
 
 def _find_rows(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, law: HeldByLaw) -> None:
     rule = rule_of(table, purpose)
-    touched = row_is_touched(rule, erased_in)
+    touched = row_is_touched(rule, erased_by(dict(stored_columns(table, purpose))))
     condition = ""
     if purpose in table.held_when:
         condition = f" AND coalesce(CAST({table.held_when[purpose]} AS VARCHAR), 'false') <> 'false'"

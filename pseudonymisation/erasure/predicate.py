@@ -1,6 +1,39 @@
 """The one predicate that decides whether a value names an erased person: it deletes, it holds, and it verifies."""
 
+from collections.abc import Callable, Mapping, Sequence
 
-def erased_in(column: str) -> str:
-    """SQL that is true if the column names somebody in temp table `erased` (case_id, pseudonym text); never null."""
-    return f"coalesce(CAST({column} AS VARCHAR) IN (SELECT pseudonym FROM erased), FALSE)"
+import duckdb
+
+_TOKEN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|flag_[0-9a-f]{32}"
+"""What a pseudonym or a flag's id looks like inside a text."""
+
+
+def load_erased(con: duckdb.DuckDBPyConnection, purpose: str, cases: Sequence[str]) -> None:
+    """Make temp table `erased` (case_id, pseudonym text, person UUID): by what the purpose knows the people of these cases.
+
+    A flag's id is there as a pseudonym whose person is null. The vault must be attached.
+    """
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE erased AS
+        SELECT case_id, pseudonym, TRY_CAST(pseudonym AS UUID) AS person FROM vault.erasing_pseudonym
+        WHERE purpose = ? AND CAST(case_id AS VARCHAR) IN (SELECT unnest(?))
+        """,
+        [purpose, list(cases)],
+    )
+
+
+def erased_in(column: str, type_: str) -> str:
+    """SQL that is true if the column's value names somebody in `erased`; never null.
+
+    A text names somebody if a pseudonym or a flag's id stands anywhere in it.
+    """
+    if type_ == "UUID":
+        return f"coalesce({column} IN (SELECT person FROM erased WHERE person IS NOT NULL), FALSE)"
+    tokens = f"regexp_extract_all(lower(CAST({column} AS VARCHAR)), '{_TOKEN}')"
+    return f"coalesce(list_has_any({tokens}, (SELECT list(pseudonym) FROM erased)), FALSE)"
+
+
+def erased_by(columns: Mapping[str, str]) -> Callable[[str], str]:
+    """The predicate over the columns of one table, given their types by name."""
+    return lambda column: erased_in(column, columns[column])

@@ -23,6 +23,7 @@ from pseudonymisation.erasure.ledger import (
     move_cases,
     open_cases,
 )
+from pseudonymisation.erasure.predicate import load_erased
 from pseudonymisation.erasure.receipts import Receipt, read_receipts
 from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sweep_purpose
 from pseudonymisation.erasure.verify import Scan, scan_purpose, survivors
@@ -108,7 +109,7 @@ def _sweep(
     with open_purpose(con, workspace, purpose), open_held(con, workspace):
         create_tables(con, policy, purpose)
         resolve_pseudonyms(con, purpose)
-        _load_erased(con, purpose, cases)
+        load_erased(con, purpose, cases)
         if purpose == FLAGS:
             hold_banned(con, workspace, purpose)
         count_effects(con, policy, purpose)
@@ -136,21 +137,10 @@ def _note_effects(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) 
     con.execute("COMMIT")
 
 
-def _load_erased(con: duckdb.DuckDBPyConnection, purpose: str, cases: list[str]) -> None:
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE erased AS
-        SELECT case_id, pseudonym FROM vault.erasing_pseudonym
-        WHERE purpose = ? AND CAST(case_id AS VARCHAR) IN (SELECT unnest(?))
-        """,
-        [purpose, cases],
-    )
-
-
 def _scan_all(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy, cases: list[str]) -> list[Scan]:
     scans: list[Scan] = []
     for purpose in policy.purposes:
-        _load_erased(con, purpose, cases)
+        load_erased(con, purpose, cases)
         scans.extend(scan_purpose(con, workspace, purpose))
     return scans
 

@@ -5,7 +5,7 @@ and what the law holds is first moved to the held zone. One transaction a purpos
 import duckdb
 
 from pseudonymisation.erasure.held import hold_rows
-from pseudonymisation.erasure.predicate import erased_in
+from pseudonymisation.erasure.predicate import erased_by
 from pseudonymisation.loading_sql import rule_of, stored_columns
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.row_rules import RowRule, cleared_by, row_goes, row_is_touched
@@ -71,8 +71,8 @@ def _tables(policy: Policy, purpose: str) -> list[Table]:
 
 
 def _find_touched(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) -> None:
-    rule = rule_of(table, purpose)
-    goes, touched = row_goes(rule, erased_in), row_is_touched(rule, erased_in)
+    rule, erased = rule_of(table, purpose), erased_by(dict(stored_columns(table, purpose)))
+    goes, touched = row_goes(rule, erased), row_is_touched(rule, erased)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE touched AS SELECT *, {goes} AS _goes "
         f"FROM purpose.src.{table.stored_name} WHERE {touched}"
@@ -80,12 +80,12 @@ def _find_touched(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) ->
 
 
 def _sweep_table(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id: int) -> None:
-    rule = rule_of(table, purpose)
+    rule, erased = rule_of(table, purpose), erased_by(dict(stored_columns(table, purpose)))
     target = f"purpose.src.{table.stored_name}"
     _find_touched(con, table, purpose)
     con.execute(f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM touched WHERE _goes)")
     changes = [
-        f'"{name}" = CASE WHEN {" OR ".join(erased_in(subject) for subject in clearing)} THEN NULL ELSE "{name}" END'
+        f'"{name}" = CASE WHEN {" OR ".join(erased(subject) for subject in clearing)} THEN NULL ELSE "{name}" END'
         for name, _ in stored_columns(table, purpose)
         if (clearing := cleared_by(rule, name))
     ]

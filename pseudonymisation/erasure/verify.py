@@ -44,15 +44,13 @@ def _survivors_in(con: duckdb.DuckDBPyConnection, table: tuple[str, str], column
     asked = [(column, type_) for column, type_ in columns if any(name in type_ for name in _NAMING_TYPES)]
     if not asked:
         return []
-    found = ", ".join(f"coalesce(bool_or({_names_somebody(column, type_)}), FALSE)" for column, type_ in asked)
+    found = ", ".join(f"coalesce(bool_or({_asked(column, type_)}), FALSE)" for column, type_ in asked)
     answer = con.execute(f'SELECT {found} FROM scanned."{table[0]}"."{table[1]}"').fetchone() or ()
     return [f"{table[0]}.{table[1]}.{column}" for (column, _), is_left in zip(asked, answer, strict=True) if is_left]
 
 
-def _names_somebody(column: str, type_: str) -> str:
-    if type_ == "UUID":
-        return erased_in(f'"{column}"')
-    return f"""regexp_matches(CAST("{column}" AS VARCHAR), (SELECT coalesce(string_agg(pseudonym, '|'), '^$.') FROM erased))"""
+def _asked(column: str, type_: str) -> str:
+    return erased_in(f'"{column}"', type_)
 
 
 def scan_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str) -> list[Scan]:
