@@ -43,5 +43,9 @@ def close_abandoned_runs(instance: DagsterInstance, *, except_run: str | None = 
     abandoned = [run for run in instance.get_runs(unfinished) if run.run_id != except_run]
     for run in abandoned:
         instance.report_run_failed(run, "The process was killed; the next run took up what it left.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    storage = instance.event_log_storage
+    pools = [storage.get_concurrency_info(pool) for pool in storage.get_concurrency_keys()]
+    holders = {step.run_id for pool in pools for step in (*pool.claimed_slots, *pool.pending_steps)}
+    for run_id in holders - {except_run}:
+        storage.free_concurrency_slots_for_run(run_id)
     return len(abandoned)

@@ -87,7 +87,7 @@ def _materialise(run: Run) -> bool:
     """Run the job that materialises every asset, with Dagster and dbt silent."""
     warnings.simplefilter("ignore")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    from dagster import DagsterRunStatus, execute_job, reconstructable
+    from dagster import execute_job, reconstructable
 
     from orchestration.instance import close_abandoned_runs, open_instance
 
@@ -95,11 +95,16 @@ def _materialise(run: Run) -> bool:
         close_abandoned_runs(instance)
         with execute_job(reconstructable(everything_job), instance, run_config=QUIET) as result:
             succeeded: bool = result.success
-            if result.dagster_run.status is DagsterRunStatus.CANCELED:
+            if not succeeded and _was_interrupted(result.all_events):
                 raise KeyboardInterrupt
             if not succeeded and not run.report.failed:
                 _tell_why(run, result.all_events)
     return succeeded
+
+
+def _was_interrupted(events: "Sequence[DagsterEvent]") -> bool:
+    errors = [getattr(event.event_specific_data, "error", None) for event in events if event.is_failure]
+    return any("Interrupt" in (error.cls_name or "") for error in errors if error is not None)
 
 
 def _tell_why(run: Run, events: "Sequence[DagsterEvent]") -> None:
