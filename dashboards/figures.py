@@ -16,6 +16,7 @@ Chart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart
 INK: Final = "#1d2b33"
 TEAL: Final = "#0f6b66"
 AMBER: Final = "#b4570c"
+SAND: Final = "#e3a857"
 BLUE: Final = "#2d5fa6"
 QUIET: Final = "#8a99a0"
 PALE: Final = "#e3eae9"
@@ -143,16 +144,19 @@ def ranked_bars(
             f"{value}:Q", title=value_title, scale=alt.Scale(domain=[0, most * 1.12], nice=False), axis=_few_ticks()
         ),
     )
+    told = "; ".join(f"{row[label]}: {row[value] or 0:,}" for row in frame.iter_rows(named=True))
     tooltips = [alt.Tooltip(f"{column}:N", title=name) for column, name in (hover or {label: value_title}).items()]
     bars = base.mark_bar(color=TEAL, cornerRadiusEnd=3).encode(
         tooltip=[*tooltips, alt.Tooltip(f"{value}:Q", title=value_title, format=",.0f")]
     )
     labels = base.mark_text(align="left", dx=5, color=INK).encode(text=alt.Text(f"{value}:Q", format=",.0f"))
-    return _finished(alt.layer(bars, labels), title, f"Bars: {value_title}.", height=max(150, 25 * frame.height + 40))
+    return _finished(
+        alt.layer(bars, labels), title, f"Bars of {value_title}. {told}.", height=max(150, 25 * frame.height + 40)
+    )
 
 
 def cluster_sizes(frame: pl.DataFrame, *, title: str) -> Chart:
-    """How many clusters there are of each size; those with a banned account are told apart by colour and stripe."""
+    """How many clusters there are of each size; those with a banned account stand beside the others."""
     named = frame.with_columns(
         pl.when("has_banned")
         .then(pl.lit("Somebody in it is banned"))
@@ -166,7 +170,8 @@ def cluster_sizes(frame: pl.DataFrame, *, title: str) -> Chart:
         .encode(
             x=alt.X("accounts:O", title="Accounts in the cluster", axis=_upright()),
             y=alt.Y("clusters:Q", title="Clusters", axis=alt.Axis(tickMinStep=1)),
-            color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[TEAL, AMBER]), legend=_top()),
+            color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[TEAL, SAND]), legend=_top()),
+            xOffset=alt.XOffset("kind:N", sort=kinds),
             tooltip=[
                 alt.Tooltip("accounts:Q", title="Accounts in the cluster"),
                 alt.Tooltip("clusters:Q", title="Clusters"),
@@ -178,7 +183,7 @@ def cluster_sizes(frame: pl.DataFrame, *, title: str) -> Chart:
 
 
 def scores(frame: pl.DataFrame, *, title: str) -> Chart:
-    """How many flags have a score in each tenth; stacked by recommended action, which is in the legend's words too."""
+    """How many flags there are by score in steps of 0.05; recommended actions differ in lightness and follow from the score."""
     named = frame.with_columns(pl.col("recommended_action").map_elements(words, return_dtype=pl.String).alias("action"))
     chart = (
         alt.Chart(named)
@@ -188,7 +193,7 @@ def scores(frame: pl.DataFrame, *, title: str) -> Chart:
             y=alt.Y("count():Q", title="Flags", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color(
                 "action:N", title=None, legend=_top(),
-                scale=alt.Scale(domain=["Review", "Block and review"], range=[TEAL, AMBER]),
+                scale=alt.Scale(domain=["Review", "Block and review"], range=[TEAL, SAND]),
             ),
             order=alt.Order("action:N", sort="descending"),
             tooltip=[

@@ -16,7 +16,8 @@ from orchestration.report import without_data
 from publishing.readers import PublishedReader
 from storage import LeiiError
 
-LOOK_AGAIN_EVERY = "30s"
+RUN = "leii run"
+LOOK_AGAIN_EVERY = "15s"
 
 _log = logging.getLogger(__name__)
 
@@ -40,15 +41,16 @@ def guarded(page: Callable[[], None]) -> Callable[[], None]:
             page()
         except LeiiError as error:
             st.info(str(error), icon=":material/info:")
-            st.markdown("The figures appear here once a run has published them:")
-            st.code("leii run", language="shell")
+            if RUN in str(error):
+                st.markdown("The figures appear here once a run has published them:")
+                st.code(RUN, language="shell")
         except duckdb.Error as error:
             _log.warning("%s: %s", page.__module__, without_data(error))
             st.warning(
                 "The published copy is from another version of the models than this page.", icon=":material/info:"
             )
             st.markdown("A new run builds and publishes it as the page expects it:")
-            st.code("leii run", language="shell")
+            st.code(RUN, language="shell")
 
     run.__name__ = page.__name__
     return run
@@ -92,7 +94,11 @@ def table(frame: pl.DataFrame, columns: Mapping[str, Any], *, key: str, height: 
     """A table with its own column names and formats; `columns`: name -> Streamlit's column configuration."""
     with st.container(key=f"table-{key}"):
         st.dataframe(
-            frame.select(list(columns)), column_config=columns, hide_index=True, height=height if height else "auto"
+            frame.select(list(columns)),
+            column_config=columns,
+            hide_index=True,
+            height=height if height else "auto",
+            placeholder=wording.NOTHING,
         )
 
 

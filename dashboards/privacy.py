@@ -44,8 +44,9 @@ REQUEST_STATES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Requests:
-    """Privacy requests by state as of a run; `by_state` is None where the last run did not say."""
+    """Privacy requests as of a run. `total` and `by_state` are None where the last run did not say."""
 
+    total: int | None
     by_state: dict[str, int] | None
     as_of: datetime | None
 
@@ -138,7 +139,7 @@ def requests(home: Home) -> Requests:
     """From the last run's report, which counts the receipts that it keeps in the app by their state."""
     report = _json(home.root / "last_run.json")
     if report is None:
-        return Requests(by_state=None, as_of=None)
+        return Requests(total=None, by_state=None, as_of=None)
     told = [
         stage
         for stage in report.get("stages", [])
@@ -146,8 +147,11 @@ def requests(home: Home) -> Requests:
     ]
     counts = Counter({state: int(n) for stage in told for state, n in stage.get("tables", {}).items()})
     asked = sum(int(stage.get("counts", {}).get("requests", 0)) for stage in told)
-    known = bool(told) and sum(counts.values()) == asked
-    return Requests(by_state=dict(counts) if known else None, as_of=datetime.fromisoformat(report["started_at"]))
+    return Requests(
+        total=asked if told else None,
+        by_state=dict(counts) if told and sum(counts.values()) == asked else None,
+        as_of=datetime.fromisoformat(report["started_at"]),
+    )
 
 
 _CERTIFICATE: dict[str, pl.DataType | type[pl.DataType]] = {

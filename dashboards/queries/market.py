@@ -128,17 +128,17 @@ def season_of_all(copy: Reads) -> pl.DataFrame:
 
 
 def places(copy: Reads, period: Period, category_id: int, how_many: int) -> pl.DataFrame:
-    """One row a municipality and month, for those with the most published bookings in the period."""
+    """One row a municipality and month, for those with the most bookings in the period, at least some published."""
     return copy.query(
         f"""
         WITH chosen AS (FROM ({_CHOSEN}) WHERE NOT is_total),
         busiest AS (
             SELECT municipality, CAST(sum(bookings) AS BIGINT) AS published_bookings FROM chosen GROUP BY municipality
-            ORDER BY published_bookings DESC NULLS LAST, count(*) DESC, municipality LIMIT $how_many
+            HAVING count(bookings) > 0 ORDER BY published_bookings DESC, municipality LIMIT $how_many
         )
         SELECT municipality, month_start, bookings, suppression_reason, published_bookings
         FROM chosen JOIN busiest USING (municipality)
-        ORDER BY published_bookings DESC NULLS LAST, municipality, month_start
+        ORDER BY published_bookings DESC, municipality, month_start
         """,
         _parameters(period, category_id) | {"how_many": how_many},
     )

@@ -66,7 +66,7 @@ request AS (
     SELECT request_id, CAST(date_trunc('week', min(requested_at)) AS DATE) AS week_start,
         bool_or(is_responded) AS is_answered, bool_or(is_accepted) AS is_accepted,
         bool_or(is_booked) AS is_booked, bool_or(is_completed) AS is_completed,
-        greatest(0, epoch(min(responded_at) FILTER (is_responded) - min(requested_at)) / 60) AS minutes_to_first_response
+        epoch(min(responded_at) FILTER (is_responded) - min(requested_at)) / 60 AS minutes_to_first_response
     FROM marts.fct_request_funnel
     WHERE requested_at >= $first AND requested_at < $end AND {_OF_CHOICE}
     GROUP BY request_id

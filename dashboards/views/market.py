@@ -153,13 +153,13 @@ def _categories(copy: Reads, period: Period, place: str) -> None:
 
 def _places(copy: Reads, period: Period, category: str, category_id: int) -> None:
     frame = market.places(copy, period, category_id, PLACES_SHOWN)
-    if frame["bookings"].drop_nulls().is_empty():
+    if frame.is_empty():
         empty(f"{category}: no municipality has enough people in a month for its figures to be published.")
         return
     chart(
         figures.place_matrix(frame, title=f"Bookings by municipality and month: {category}"),
         key="market-places",
-        about_it=f"The {frame['municipality'].n_unique()} municipalities with the most published bookings. W: withheld.",
+        about_it="Municipalities with a published figure in the period, the most bookings first. W: withheld; blank: no activity.",
     )
 
 

@@ -41,14 +41,13 @@ def page() -> None:
 
 def _headline(policy: Policy, issued: pl.DataFrame, asked: privacy.Requests, now: datetime) -> None:
     today = f"as of {wording.day(now)}"
-    known = asked.by_state
     run = f"run of {wording.day(asked.as_of)}" if asked.as_of else "no run yet"
     metrics(
         [
             Metric(key="privacy-purposes", label="Purposes", value=wording.whole(len(policy.purposes)), period="policy today",
                    explained="What personal data is used for. What is not listed in the policy goes nowhere."),
             Metric(key="privacy-requests", label="Requests", period=run,
-                   value=wording.whole(sum(known.values())) if known is not None else "unknown",
+                   value="unknown" if asked.total is None else wording.whole(asked.total),
                    explained="Erasure requests that the app has sent, in any state."),
             Metric(key="privacy-certificates", label="Certificates", value=wording.whole(issued.height), period=today,
                    explained="Erasures carried to the end: searched for, found gone, and signed."),
@@ -63,8 +62,8 @@ def _headline(policy: Policy, issued: pl.DataFrame, asked: privacy.Requests, now
 def _requests(asked: privacy.Requests) -> None:
     st.subheader("Requests")
     if asked.by_state is None:
-        reason = "the last run did not say" if asked.as_of else "no run has been made yet"
-        empty(f"How requests stand is unknown here: {reason}. `leii status` reads it from the ledger between runs.")
+        reason = "the last run did not write it down" if asked.as_of else "no run has been made yet"
+        empty(f"How they stand is unknown here: {reason}. `leii status` reads it from the ledger between runs.")
         return
     if not asked.by_state:
         empty("Nobody has asked for erasure.")
