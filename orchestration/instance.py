@@ -26,7 +26,9 @@ def prepare_dagster_home(home: Home) -> Path:
     folder = home.dagster
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / "dagster.yaml"
-    wanted = yaml.safe_dump(CONFIG, sort_keys=False).encode()
+    event_log = {"module": "orchestration.event_log", "class": "KeptSqliteEventLogStorage"}
+    config = CONFIG | {"event_log_storage": event_log | {"config": {"base_dir": str(folder / "history")}}}
+    wanted = yaml.safe_dump(config, sort_keys=False).encode()
     if not path.exists() or path.read_bytes() != wanted:
         write_durably(path, wanted)
     return folder
@@ -45,7 +47,8 @@ def close_abandoned_runs(instance: DagsterInstance, *, except_run: str | None = 
         instance.report_run_failed(run, "The process was killed; the next run took up what it left.")
     storage = instance.event_log_storage
     pools = [storage.get_concurrency_info(pool) for pool in storage.get_concurrency_keys()]
-    holders = {step.run_id for pool in pools for step in (*pool.claimed_slots, *pool.pending_steps)}
+    holders = {slot.run_id for pool in pools for slot in pool.claimed_slots}
+    holders |= {step.run_id for pool in pools for step in pool.pending_steps}
     for run_id in holders - {except_run}:
         storage.free_concurrency_slots_for_run(run_id)
     return len(abandoned)
