@@ -44,7 +44,7 @@ def main() -> None:
     try:
         with running_postgres(folder / "postgres") as server:
             with psycopg.connect(server.admin_dsn) as connection:
-                connection.execute(_FILL.format(rows=ROWS))  # type: ignore[call-overload]
+                connection.execute(_FILL.format(rows=ROWS))
             _compare(server, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -61,7 +61,9 @@ def _compare(server: DemoPostgres, folder: Path) -> None:
     )
     print(f"app.booking, {ROWS:,} rows, 17 columns")
     print("\n".join(result.lines()))
-    print(f"  against the bare read: {result.ratio('leii, encrypted landing', 'bare ADBC to Parquet'):.2f} (aim: at least 0.50)")
+    print(
+        f"  against the bare read: {result.ratio('leii, encrypted landing', 'bare ADBC to Parquet'):.2f} (aim: at least 0.50)"
+    )
     ratio = result.ratio("leii, encrypted landing", "dlt sql_database, connectorx")
     print(f"  against dlt with connectorx: {ratio:.2f} (aim: above 1.00)")
 

@@ -23,7 +23,9 @@ class Comparison:
         return statistics.median(theirs / ours for theirs, ours in pairs)
 
     def lines(self) -> list[str]:
-        return [f"  {name:<28} {self.rate(name):>12,.0f} rows/s  (median of {len(s)})" for name, s in self.seconds.items()]
+        return [
+            f"  {name:<28} {self.rate(name):>12,.0f} rows/s  (median of {len(s)})" for name, s in self.seconds.items()
+        ]
 
 
 def compare(rows: int, candidates: Mapping[str, Callable[[], None]], rounds: int = 3) -> Comparison:

@@ -24,22 +24,6 @@ app = typer.Typer(help="The made-up marketplace: its world, its PostgreSQL and i
 _console = Console(stderr=True)
 
 
-@app.callback(invoke_without_command=True)
-def show(
-    context: typer.Context,
-    world: Annotated[Path, typer.Option(help="Folder for the made-up world.")] = Path(".world"),
-    home: Annotated[Path, typer.Option(help="LEII_HOME of the show.")] = Path(".leii"),
-    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 1,
-    size: Annotated[str, typer.Option(help=" | ".join(SIZES))] = "small",
-    days: Annotated[int, typer.Option(min=1, help="How many days pass between the two runs.")] = 3,
-) -> None:
-    """Without a command: the whole product on a made-up marketplace, from nothing."""
-    if context.invoked_subcommand is None:
-        from demo.show import run_show
-
-        run_show(world, home, seed=seed, size=size, days=days)
-
-
 @app.command()
 def generate(
     out: Annotated[Path, typer.Option(help="Folder for the world: new, empty, or holding an older world.")],
