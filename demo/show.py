@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,7 +75,7 @@ class Show:
     seconds: list[float] = field(default_factory=list)
     flagged: set[str] = field(default_factory=set)
     receipts: dict[str, int] = field(default_factory=dict)
-    receipts_as_expected: tuple[int, int] = (0, 0)
+    receipts_as_meant: tuple[int, int] = (0, 0)
     use_config: Path | None = None
 
 
@@ -100,11 +100,13 @@ def run_show(root: Path, *, size: str = "small", seed: int = 1, days: int = 3) -
     story = Show(place=Place(root=root.absolute()), days=days)
     try:
         _clear(story.place)
-        with _stage("a marketplace is made up, and PostgreSQL started"), ThreadPoolExecutor(1) as other:
-            generating = other.submit(generate_world, story.place.world, world_spec(seed=seed, size=size))
-            with running_postgres(story.place.postgres) as server:
+        with ExitStack() as stack:
+            with _stage("a marketplace is made up, and PostgreSQL started"):
+                other = stack.enter_context(ThreadPoolExecutor(1))
+                generating = other.submit(generate_world, story.place.world, world_spec(seed=seed, size=size))
+                server = stack.enter_context(running_postgres(story.place.postgres))
                 generating.result()
-                _play(story, server)
+            _play(story, server)
     except (PostgresError, ValueError, OSError) as error:
         raise LeiiError(f"the demo cannot go on: {error}") from error
     story.use_config = _write_beside(story.place)
@@ -115,10 +117,12 @@ def _play(story: Show, server: DemoPostgres) -> None:
     with _stage("the app's database is filled"):
         load_world(story.place.world, server.admin_dsn)
     port = _run_on(story, server, "the first run: everything is read", port=0)
+    story.receipts_as_meant = _receipts_as_meant(story.place, _receipts(server))
     with _stage(f"{story.days} days pass: bookings, payments, fraud, people who ask to be forgotten"):
         advance_world(story.place.world, story.days, server.admin_dsn)
     _run_on(story, server, f"the second run: {story.days} days of news", port=port)
-    _look(story, server)
+    story.flagged = _flagged(server)
+    story.receipts = dict(Counter(_receipts(server).values()))
 
 
 def _run_on(story: Show, server: DemoPostgres, heading: str, *, port: int) -> int:
@@ -142,21 +146,25 @@ def _run_on(story: Show, server: DemoPostgres, heading: str, *, port: int) -> in
         return int(stripe.base_url.rsplit(":", 1)[1])
 
 
-def _look(story: Show, server: DemoPostgres) -> None:
-    """What the app was told, beside the truth that the pipeline could not read."""
+def _flagged(server: DemoPostgres) -> set[str]:
     with psycopg.connect(server.admin_dsn) as connection:
-        flags = connection.execute("select account_id::text from app.fraud_flag where status = 'active'").fetchall()
-        receipts = dict(connection.execute("select privacy_request_id, state from app.privacy_receipt").fetchall())
-    story.flagged = {row[0] for row in flags}
-    story.receipts = dict(Counter(receipts.values()))
-    now = story.place.now.timestamp()
-    expected = {
+        rows = connection.execute("select account_id::text from app.fraud_flag where status = 'active'").fetchall()
+    return {row[0] for row in rows}
+
+
+def _receipts(server: DemoPostgres) -> dict[int, str]:
+    with psycopg.connect(server.admin_dsn) as connection:
+        return dict(connection.execute("select privacy_request_id, state from app.privacy_receipt").fetchall())
+
+
+def _receipts_as_meant(place: Place, receipts: dict[int, str]) -> tuple[int, int]:
+    """How many receipts say what the world's author planted, of how many; the truth holds for the world's first day."""
+    planted = {
         row["privacy_request_id"]: row["expected_state"]
-        for row in read_truth(story.place.world, "privacy_requests")
-        if row["expected_state"] is not None and row["visible_from"] <= now
+        for row in read_truth(place.world, "privacy_requests")
+        if row["expected_state"] is not None and row["visible_from"] <= place.now.timestamp()
     }
-    agreeing = sum(receipts.get(number) == state for number, state in expected.items())
-    story.receipts_as_expected = (agreeing, len(expected))
+    return sum(receipts.get(number) == state for number, state in planted.items()), len(planted)
 
 
 def read_truth(world: Path, name: str) -> list[dict[str, Any]]:

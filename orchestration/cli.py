@@ -186,7 +186,9 @@ def dashboard(port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 85
 def demo(context: typer.Context) -> None:
     """The made-up marketplace: everything from nothing, or a part of it (`leii demo --help`)."""
     from demo.cli import app as demo_app
+    from demo.show import show
 
+    demo_app.callback(invoke_without_command=True)(show)
     demo_app(args=context.args, prog_name="leii demo")
 
 
