@@ -10,13 +10,14 @@ demo: $(STAMP)
 	$(BIN)/leii demo
 
 test: check
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --numprocesses 2 --dist loadgroup
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	$(BIN)/python -m storage.extensions .venv/duckdb_extensions
+	LEII_DBT_ALL=1 LEII_DBT_EXTENSIONS=$(CURDIR)/.venv/duckdb_extensions $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
 	$(BIN)/marimo check --strict notebooks
 	$(BIN)/leii policy --check
 

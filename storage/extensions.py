@@ -1,0 +1,18 @@
+"""`python -m storage.extensions FOLDER`: put DuckDB's extensions there, out of the installed packages and no network."""
+
+import sys
+from pathlib import Path
+
+import duckdb
+from duckdb_extensions import import_extension
+
+
+def install_extensions(folder: Path) -> None:
+    """Fill an extension folder for tools that load extensions by name, such as dbt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(config={"extension_directory": str(folder), "autoinstall_known_extensions": "false"}) as con:
+        import_extension("httpfs", con=con)
+
+
+if __name__ == "__main__":
+    install_extensions(Path(sys.argv[1]))
