@@ -10,7 +10,16 @@ from dashboards.views import fraud, market, matching, privacy
 
 def main() -> None:
     here = Path(__file__).parent
-    st.set_page_config(page_title="Leii Insight", page_icon=str(here / "icon.svg"), layout="wide")
+    st.set_page_config(
+        page_title="Leii Insight",
+        page_icon=str(here / "icon.svg"),
+        layout="wide",
+        menu_items={
+            "Get help": None,
+            "Report a bug": None,
+            "About": "Leii Insight knows the market and not the people in it.",
+        },
+    )
     st.logo(str(here / "logo.svg"), size="large")
     for_product_team = [
         st.Page(guarded(market.page), title="Market", icon=":material/trending_up:", default=True),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import altair as alt
 import polars as pl
 
 from dashboards import wording
@@ -50,8 +51,25 @@ class Published:
 
 
 def open_published_copy(purpose: str) -> Published:
-    """The newest copy in LEII_HOME. Raises LeiiError, saying what to do, when there is none."""
+    """The newest copy in LEII_HOME; charts drawn from here on offer no way to send them to a web site.
+
+    Raises LeiiError, saying what to do, when nothing is published.
+    """
+    alt.theme.register("leii", enable=True)(_stay_here)
     settings = load_settings()
     reader = PublishedReader(settings.place(), settings.keys().only(purpose), purpose)
     built_at = reader.query("SELECT built_at FROM about").item()
     return Published(purpose=load_policy().purposes[purpose], reader=reader, built_at=built_at)
+
+
+def _stay_here() -> alt.theme.ThemeConfig:
+    """The menu beside a chart can save it; its entry that opens the chart, data and all, in an editor on the web is left out."""
+    actions = {"export": True, "source": False, "compiled": False, "editor": False}
+    return {
+        "usermeta": {"embedOptions": {"actions": actions}},
+        "config": {
+            "font": "sans-serif",
+            "title": {"anchor": "start", "fontSize": 14, "offset": 10},
+            "view": {"stroke": None},
+        },
+    }

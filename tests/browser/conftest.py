@@ -100,10 +100,17 @@ def visiting(browser: Browser, address: str) -> Iterator[Visit]:
 
 @contextmanager
 def running_dashboard(environment: dict[str, str]) -> Iterator[str]:
-    """`leii dashboard` on a free port, from a working directory that knows nothing of the repository."""
+    """`leii dashboard` on a free port."""
+    with running_viewer(environment, "dashboard", health="_stcore/health") as address:
+        yield address
+
+
+@contextmanager
+def running_viewer(environment: dict[str, str], *command: str, health: str) -> Iterator[str]:
+    """A command of `leii` that serves, on a free port, from a working directory that knows nothing of the repository."""
     port = free_port()
     process = subprocess.Popen(
-        [leii(), "dashboard", "--port", str(port)],
+        [leii(), *command, "--port", str(port)],
         env=environment,
         cwd=Path(environment["LEII_HOME"]).parent,
         stdout=subprocess.PIPE,
@@ -113,7 +120,7 @@ def running_dashboard(environment: dict[str, str]) -> Iterator[str]:
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        wait_for(f"{address}/_stcore/health", process)
+        wait_for(f"{address}/{health}", process)
         yield address
     finally:
         os.killpg(process.pid, signal.SIGTERM)
