@@ -1,0 +1,158 @@
+"""A wrong or missing setting is refused with its name, what is wrong and an example; a secret is never shown."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import EXAMPLES, SOURCES, Settings, SettingsError, load_settings
+from storage import KeyRingError
+
+SECRET = "hemmelig4711"
+GOOD = {
+    "LEII_APP_DB_DSN": f"postgresql://leii_pipeline:{SECRET}@127.0.0.1:5432/leii",
+    "LEII_STRIPE_API_KEY": f"rk_test_{SECRET}",
+    "LEII_NOW": "2026-11-15T07:00:00+01:00",
+}
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("LEII_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def given(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_what_is_set_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    given(monkeypatch, **GOOD, LEII_EVENTS_ROOT="events", LEII_HOME="here")
+    settings = load_settings()
+    settings.require(*SOURCES)
+    assert settings.home == tmp_path / "here"
+    assert settings.events_root == str(tmp_path / "events")
+    assert settings.moment() == datetime(2026, 11, 15, 6, tzinfo=UTC)
+    assert settings.secret("app_db_dsn") == GOOD["LEII_APP_DB_DSN"]
+
+
+def test_without_settings_the_defaults_hold(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert settings.home == tmp_path / ".leii"
+    assert settings.stripe_api_base == "https://api.stripe.com"
+    assert settings.target == "duckdb"
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "leii.toml").write_text("home = 'from_file'\ntarget = 'duckdb'\n")
+    assert load_settings().home == tmp_path / "from_file"
+    given(monkeypatch, LEII_HOME="from_environment")
+    assert load_settings().home == tmp_path / "from_environment"
+
+
+def test_paths_in_a_named_file_count_from_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "etc" / "events").mkdir(parents=True)
+    (tmp_path / "etc" / "leii.toml").write_text("home = 'data'\nevents_root = 'events'\n")
+    given(monkeypatch, LEII_CONFIG=str(tmp_path / "etc" / "leii.toml"))
+    settings = load_settings()
+    assert settings.home == tmp_path / "etc" / "data"
+    assert settings.events_root == str(tmp_path / "etc" / "events")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("app_db_dsn", f"mysql://leii:{SECRET}@db/leii", "postgresql://"),
+        ("app_db_dsn", f"postgresql://leii:{SECRET}@db", "name of a database"),
+        ("app_db_dsn", f"postgresql://leii:{SECRET}@db:port/leii", "no address"),
+        ("stripe_api_key", f"pk_live_{SECRET}", "sk_"),
+        ("stripe_api_base", "http://api.stripe.com", "https://"),
+        ("stripe_api_base", "api.stripe.com", "https:// address"),
+        ("events_root", "nowhere", "no such folder"),
+        ("events_root", "ftp://host/events", "s3:// address"),
+        ("target", "lake", "lake does not work yet"),
+        ("target", "spark", "spark does not work yet"),
+        ("target", "duck", "no such target"),
+        ("now", "yesterday", "ISO 8601"),
+        ("now", "2026-11-15T06:00:00", "offset"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_name_reason_and_example(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, reason: str
+) -> None:
+    given(monkeypatch, **{f"LEII_{name.upper()}": value})
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    message = str(refused.value)
+    assert f"LEII_{name.upper()}" in message
+    assert reason in message
+    assert EXAMPLES[name] in message
+    assert SECRET not in message
+
+
+def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, LEII_TARGET="lake", LEII_STRIPE_API_KEY="x", LEII_NOW="x")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert len(str(refused.value).splitlines()) == 3
+
+
+def test_a_missing_setting_is_refused_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, LEII_APP_DB_DSN=GOOD["LEII_APP_DB_DSN"])
+    settings = load_settings()
+    with pytest.raises(SettingsError) as refused:
+        settings.require(*SOURCES)
+    lines = str(refused.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["LEII_STRIPE_API_KEY", "LEII_EVENTS_ROOT"]
+    assert all("is not set; an example: LEII_" in line for line in lines)
+
+
+def test_a_misspelt_setting_in_the_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "leii.toml").write_text("hom = '/var/lib/leii'\n")
+    with pytest.raises(SettingsError, match=r"hom in leii\.toml: is no setting"):
+        load_settings()
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "leii.toml").write_text(f"app_db_dsn = {SECRET}\n")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
+
+
+def test_a_config_file_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, LEII_CONFIG="nowhere.toml")
+    with pytest.raises(SettingsError, match="LEII_CONFIG names no file"):
+        load_settings()
+
+
+def test_a_home_that_is_a_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    given(monkeypatch, LEII_HOME="home")
+    with pytest.raises(SettingsError, match="a file of that name"):
+        load_settings()
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, **GOOD)
+    assert SECRET not in repr(load_settings())
+    assert SECRET not in str(load_settings().model_dump())
+
+
+def test_the_first_run_makes_the_keyring_and_later_ones_use_it() -> None:
+    settings = Settings()
+    first = settings.workspace()
+    assert first.home.default_keyring_file.stat().st_mode & 0o077 == 0
+    again = Settings().workspace()
+    assert again.keyring.purpose_key("fraud", "warehouse") == first.keyring.purpose_key("fraud", "warehouse")
+
+
+def test_a_keyring_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given(monkeypatch, LEII_KEYRING=str(tmp_path / "keyring.json"))
+    with pytest.raises(KeyRingError, match="no keyring at"):
+        load_settings().workspace()
