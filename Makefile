@@ -1,4 +1,4 @@
-# Every target sets up its own environment from the hashed lock: nothing to install by hand but Python 3.11 to 3.13.
+# Every target sets up its own environment from the hashed lock, which is complete: nothing is resolved, nothing is installed by hand.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -27,7 +27,7 @@ bench: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed; set PYTHON")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
