@@ -318,7 +318,9 @@ def _time_axis(days: pl.Series, label_format: str) -> alt.Axis:
     there = sorted(days.unique().to_list(), reverse=True)
     ticks = there[:: -(-len(there) // _MOST_TICKS) or 1]
     values = [alt.DateTime(year=day.year, month=day.month, date=day.day) for day in ticks]
-    return alt.Axis(format=label_format, values=values, grid=False, labelOverlap="greedy", labelFlush=False)
+    return alt.Axis(
+        format=label_format, values=values, grid=False, labelOverlap="greedy", labelSeparation=8, labelFlush=False
+    )
 
 
 def _few_ticks() -> alt.Axis:
