@@ -5,6 +5,7 @@ known), learn who is who, give each purpose its share, decide and sweep erasures
 finish erasures, tell the app, empty landing. Each step can be done again: a crash anywhere is mended by the next run.
 """
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 from ingestion.landing import open_landing
@@ -174,6 +175,7 @@ def send_receipts(run: Run) -> int:
         ]
         changed = write_receipts(run.dsn, standing)
         stage.counts = {"requests": len(standing), "changed": changed}
+        stage.tables = dict(Counter(one.state for one in standing))
     return changed
 
 
