@@ -23,11 +23,7 @@ def run_notebook(purpose: str | None, port: int) -> None:
         )
     files = [str(path) for path in sorted((folder / purpose).glob("*.py")) if not path.name.startswith("_")]
     command = [sys.executable, "-m", "marimo", "--yes", "run", *files, "--host", LOOPBACK, "--port", str(port)]
-    _serve(
-        [
-            *command,
-        ]
-    )
+    _serve(command)
 
 
 def run_dashboard(port: int) -> None:
