@@ -10,7 +10,7 @@ from rich.table import Table
 
 from orchestration.report import Report, Stage
 
-ERRORS = Console(stderr=True)
+ERRORS = Console(stderr=True, highlight=False)
 
 TITLES = {
     "read": "read {}",
@@ -35,6 +35,13 @@ def counted(stage: Stage) -> str:
     return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in stage.counts.items() if count)
 
 
+def print_stage(stage: Stage) -> None:
+    """A line for a stage that has ended."""
+    if stage.state != "running":
+        mark = "[green]✓[/green]" if stage.state == "done" else "[red]✗[/red]"
+        ERRORS.print(f"{mark} {title(stage):32} {stage.seconds:6.1f} s  {counted(stage)}", soft_wrap=True)
+
+
 class StageDisplay:
     """A bar with what is under way, and a line above it for every stage that has ended."""
 
@@ -48,8 +55,7 @@ class StageDisplay:
             self._running[id(stage)] = stage
         else:
             self._running.pop(id(stage), None)
-            mark = "[green]✓[/green]" if stage.state == "done" else "[red]✗[/red]"
-            self._progress.console.print(f"{mark} {title(stage):32} {stage.seconds:6.1f} s  {counted(stage)}")
+            print_stage(stage)
             self._progress.advance(self._task)
         doing = "; ".join(title(one) for one in list(self._running.values()))
         self._progress.update(self._task, description=doing or "…")
@@ -60,6 +66,9 @@ def stage_display(total: int, *, quiet: bool = False) -> Iterator[Any]:
     """Give something to hand a run as `on_change`. Everything goes to standard error."""
     if quiet:
         yield lambda stage: None
+        return
+    if not ERRORS.is_terminal:
+        yield print_stage
         return
     columns = (
         SpinnerColumn(),

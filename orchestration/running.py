@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestration import dbt_runs, steps
-from orchestration.context import Run, active_run
+from orchestration.context import Run, RunInterrupted, active_run
 from orchestration.report import Stage, save_report
 from storage import LeiiError, exclusive_run
 
@@ -90,21 +90,17 @@ def _materialise(run: Run) -> bool:
     from dagster import execute_job, reconstructable
 
     from orchestration.instance import close_abandoned_runs, open_instance
+    from orchestration.threads import was_interrupted
 
     with open_instance(run.home) as instance:
         close_abandoned_runs(instance)
         with execute_job(reconstructable(everything_job), instance, run_config=QUIET) as result:
             succeeded: bool = result.success
-            if not succeeded and _was_interrupted(result.all_events):
-                raise KeyboardInterrupt
+            if was_interrupted.is_set():
+                raise RunInterrupted
             if not succeeded and not run.report.failed:
                 _tell_why(run, result.all_events)
     return succeeded
-
-
-def _was_interrupted(events: "Sequence[DagsterEvent]") -> bool:
-    errors = [getattr(event.event_specific_data, "error", None) for event in events if event.is_failure]
-    return any("Interrupt" in (error.cls_name or "") for error in errors if error is not None)
 
 
 def _tell_why(run: Run, events: "Sequence[DagsterEvent]") -> None:

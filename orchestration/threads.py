@@ -27,6 +27,9 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 LOOK_AGAIN_SECONDS = 0.5
 """How often a step that waits for its pool is tried again, and an interrupt noticed."""
 
+was_interrupted = threading.Event()
+"""Set when a run of this process was stopped by SIGINT or SIGTERM, both of which Dagster catches."""
+
 Happening = tuple[str, DagsterEvent | BaseException | None]
 
 
@@ -80,6 +83,7 @@ def _run_steps(context: PlanExecutionContext, active: ActiveExecution) -> Iterat
     happenings: queue.Queue[Happening] = queue.Queue()
     while not active.is_complete:
         if active.check_for_interrupts():
+            was_interrupted.set()
             active.mark_interrupted()
             raise DagsterExecutionInterruptedError
         for step in active.get_steps_to_execute():

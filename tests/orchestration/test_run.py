@@ -122,11 +122,10 @@ def test_no_key_is_in_run_storage_logs_or_artefacts(town: Town) -> None:
 
 
 def test_the_flags_are_in_the_app_under_its_own_account_ids(town: Town) -> None:
-    (findings,) = town.query("fraud", "SELECT count(*) FROM purpose.marts.fct_flag WHERE account_id IS NOT NULL")[0]
-    (flags,) = town.app(
-        "select count(*) from app.fraud_flag join app.account using (account_id) where status = 'active'"
-    )[0]
-    assert flags == findings > 0
+    findings = town.query("fraud", "SELECT count(*) FROM purpose.marts.fct_flag WHERE account_id IS NOT NULL")
+    known = "account_id in (select account_id from app.account)"
+    assert town.app(f"select count(*) from app.fraud_flag where status = 'active' and {known}") == findings
+    assert findings[0][0] > 0
 
 
 def test_two_runs_at_once_one_is_refused_clearly(town: Town) -> None:
@@ -145,7 +144,7 @@ def test_two_runs_at_once_one_is_refused_clearly(town: Town) -> None:
     assert first.returncode == 0, first_said
 
 
-@pytest.mark.parametrize("sign", ["read events", "who is who", "pseudonymise for fraud", "decide and sweep"])
+@pytest.mark.parametrize("sign", ["who is who", "decide and sweep"])
 def test_a_killed_run_is_taken_up_by_the_next(town: Town, sign: str) -> None:
     town.play_on(1)
     run = start_run(town)
@@ -173,9 +172,9 @@ def test_an_interrupted_run_says_so_and_is_taken_up(town: Town) -> None:
         if "read events" in line:
             break
     run.send_signal(signal.SIGINT)
-    _, said = run.communicate(timeout=60)
-    assert run.returncode == 130
-    assert "interrupted" in said
+    said = run.stderr.read()
+    assert run.wait(timeout=60) == 130
+    assert "interrupted; the next run takes up what is left" in said
     town.leii("run")
 
 
