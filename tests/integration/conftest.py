@@ -5,8 +5,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Town:
     stripe: StripeDouble
     home: Home
     policy: Policy
+    first_now: datetime | None = None
+    first_receipts: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def now(self) -> datetime:
@@ -101,4 +103,5 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         home = Home(folder / "home")
         town = Town(world=folder / "world", postgres=postgres, stripe=stripe, home=home, policy=load_policy())
         town.leii("run")
-        yield town
+        receipts = dict(town.app("select privacy_request_id, state from app.privacy_receipt"))
+        yield replace(town, first_now=town.now, first_receipts=receipts)
