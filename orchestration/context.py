@@ -1,8 +1,10 @@
 """What the steps of one run share, and how Dagster's assets get at it."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from orchestration.report import Report
 from orchestration.settings import Need, Settings, load_settings
@@ -23,6 +25,8 @@ class Run:
     workspace: Workspace
     policy: Policy
     report: Report = field(default_factory=Report)
+    begun: dict[str, "Future[Any]"] = field(default_factory=dict)
+    """Steps that were begun before Dagster asks for them, by name."""
 
     @property
     def home(self) -> Home:

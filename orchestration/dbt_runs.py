@@ -146,6 +146,16 @@ def begin_parsing(home: Home) -> Future[dict[str, Any]]:
         return _parsed[home.root]
 
 
+def end_parsing() -> None:
+    """End dbt's process, for whoever wanted nothing but the manifest."""
+    global _server
+    with _guard:
+        if _server is not None:
+            _server.close()
+        _server = None
+        _parsed.clear()
+
+
 def fresh_manifest(home: Home) -> Path:
     """The manifest, parsed anew if a file of the project is younger. Raises DbtError if that fails."""
     path = manifest_file(home)

@@ -12,7 +12,8 @@ from orchestration.assets.pseudonymise import pseudonymise_assets
 from orchestration.assets.publish import publish_assets
 from orchestration.assets.transform import transform_assets
 from orchestration.automation import nightly, run_job, sensors
-from orchestration.dbt_runs import fresh_manifest
+from orchestration.context import current_run
+from orchestration.dbt_runs import end_parsing, fresh_manifest
 from orchestration.settings import load_settings
 from orchestration.threads import thread_executor
 from pseudonymisation.policy.model import Policy
@@ -34,6 +35,8 @@ def all_assets(policy: Policy, manifest: Path) -> list[AssetsDefinition]:
 def build_definitions() -> Definitions:
     """The definitions for the settings of the environment; dbt's manifest is parsed if a model has changed since."""
     manifest = fresh_manifest(load_settings().place())
+    if current_run() is None:
+        end_parsing()
     return Definitions(
         assets=all_assets(load_policy(), manifest),
         jobs=[run_job],

@@ -1,8 +1,10 @@
 """`leii run`: one pass over everything, as a Dagster run of the same assets that `dagster dev` shows."""
 
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,7 @@ def run_everything(
         dbt_runs.begin_parsing(run.home)
         for purpose in rebuild:
             steps.forget_purpose(run, purpose)
+        _begin_reading(run)
         try:
             succeeded = _materialise(run)
         finally:
@@ -81,6 +84,23 @@ def publish_now(
     with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
         for purpose in purposes or run.purposes:
             steps.publish(run, purpose)
+
+
+def _begin_reading(run: Run) -> None:
+    """Let the sources that wait on others' answers be read while Dagster is loaded; their assets take the results."""
+    import ingestion.events
+    import ingestion.stripe_sync  # noqa: F401  # loaded here: two threads must not load one package
+
+    for name, pull in (("stripe", steps.pull_stripe), ("events", steps.pull_events)):
+        run.begun[name] = Future()
+        threading.Thread(target=_settle, args=(run.begun[name], pull, run), name=f"read-{name}", daemon=True).start()
+
+
+def _settle(future: "Future[steps.SourcePull]", pull: Callable[[Run], steps.SourcePull], run: Run) -> None:
+    try:
+        future.set_result(pull(run))
+    except BaseException as error:
+        future.set_exception(error)
 
 
 def _materialise(run: Run) -> bool:

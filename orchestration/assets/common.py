@@ -64,7 +64,8 @@ def run_resource(context: InitResourceContext) -> Iterator[Run]:
         try:
             yield run
         finally:
-            save_report(run.home, run.report)
+            if run.report.stages:  # Dagster also opens the resources of a run that it has only to show
+                save_report(run.home, run.report)
 
 
 def with_rows(rows: Mapping[AssetKey, int]) -> Iterable[MaterializeResult[None]]:

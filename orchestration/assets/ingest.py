@@ -47,7 +47,9 @@ def _source(
 
     @multi_asset(name=f"read_{source}", specs=specs, required_resource_keys={"run"}, pool=f"read_{source}")
     def read(context: AssetExecutionContext) -> Iterable[MaterializeResult[None]]:
-        rows = pull(context.resources.run).rows
+        run: Run = context.resources.run
+        begun = run.begun.pop(source, None)
+        rows = (begun.result() if begun is not None else pull(run)).rows
         yield from with_rows({landed_key(source, table): rows.get(table, 0) for table in tables})
 
     return read

@@ -178,6 +178,18 @@ def test_an_interrupted_run_says_so_and_is_taken_up(town: Town) -> None:
     town.leii("run")
 
 
+def test_a_run_that_dagster_starts_is_the_same_run(town: Town) -> None:
+    town.play_on(1)
+    dagster = [str(LEII.with_name("dagster")), "job", "execute", "-m", "orchestration.definitions", "-j", "leii_run"]
+    environment = settings(town) | {"DAGSTER_HOME": str(town.home.dagster)}
+    done = subprocess.run(dagster, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not is_locked(town.home)
+    report = json.loads((town.home.root / "last_run.json").read_text())
+    assert report["is_complete"]
+    assert [stage["part"] for stage in report["stages"] if stage["name"] == "publish"]
+
+
 def test_a_rebuilt_purpose_has_the_same_rows(town: Town) -> None:
     query = "SELECT * EXCLUDE (_batch_id) FROM purpose.src.app_db__booking ORDER BY ALL"
     before = town.query("market_trends", query)
