@@ -41,9 +41,11 @@ def run_everything(
         dbt_runs.begin_parsing(run.home)
         for purpose in rebuild:
             steps.forget_purpose(run, purpose)
-        _begin_reading(run)
         try:
+            _begin_reading(run)
             succeeded = _materialise(run)
+        except KeyboardInterrupt:  # before Dagster catches it
+            raise RunInterrupted from None
         finally:
             save_report(run.home, run.report)
     return succeeded and not run.report.failed
