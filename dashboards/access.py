@@ -57,4 +57,4 @@ def about(copy: Reads) -> About:
 @st.cache_resource(show_spinner=False)
 def _reader(purpose: str, root: str) -> PublishedReader:
     configured = settings()
-    return PublishedReader(configured.place(), configured.keys().only(purpose), purpose)
+    return PublishedReader(configured.place(), configured.keys().for_readers([purpose]), purpose)

@@ -57,7 +57,7 @@ def open_published_copy(purpose: str) -> Published:
     """
     alt.theme.register("leii", enable=True)(_stay_here)
     settings = load_settings()
-    reader = PublishedReader(settings.place(), settings.keys().only(purpose), purpose)
+    reader = PublishedReader(settings.place(), settings.keys().for_readers([purpose]), purpose)
     built_at = reader.query("SELECT built_at FROM about").item()
     return Published(purpose=load_policy().purposes[purpose], reader=reader, built_at=built_at)
 

@@ -148,17 +148,33 @@ def verify_certificate(
 @keys_app.command("create")
 def create_keys() -> None:
     """Make a keyring where LEII_KEYRING says, or in LEII_HOME. One that is there is never touched."""
-    from orchestration.settings import load_settings
     from pseudonymisation.policy.reading import load_policy
     from storage.keyring import create_keyring
+
+    path = _keyring_file()
+    create_keyring(path, load_policy().purposes)
+    typer.echo(f"{path}: keep a copy of it apart from the data; without it nothing can be opened")
+
+
+@keys_app.command("add")
+def add_keys() -> None:
+    """Make the keys that the keyring lacks, as for a purpose that is new in the policy."""
+    from pseudonymisation.policy.reading import load_policy
+    from storage.keyring import add_missing
+
+    path = _keyring_file()
+    added = add_missing(path, load_policy().purposes)
+    typer.echo(f"{path}: {', '.join(added) or 'nothing is missing'}")
+
+
+def _keyring_file() -> Path:
+    from orchestration.settings import load_settings
 
     settings = load_settings()
     given = settings.keyring.get_secret_value() if settings.keyring else None
     if given and given.lstrip().startswith("{"):
-        raise LeiiError("LEII_KEYRING holds a keyring itself: name a file instead, and it will be made")
-    path = Path(given) if given else settings.place().default_keyring_file
-    create_keyring(path, load_policy().purposes)
-    typer.echo(f"{path}: keep a copy of it apart from the data; without it nothing can be opened")
+        raise LeiiError("LEII_KEYRING holds a keyring itself: name a file instead")
+    return Path(given) if given else settings.place().default_keyring_file
 
 
 @app.command()

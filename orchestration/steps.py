@@ -18,7 +18,7 @@ from pseudonymisation.loading import PurposeLoad, takers
 from pseudonymisation.vault import registrations
 from publishing.copies import PublishedCopy, publish_purpose
 from publishing.fraud_flags import FlagsWritten, write_fraud_flags
-from publishing.receipts import Receipt, write_receipts
+from publishing.receipts import write_receipts
 from storage import LeiiError
 
 NO_BATCH_YET = 2**62
@@ -116,6 +116,7 @@ def prepare_erasures(run: Run) -> tuple[str, ...]:
     with run.report.stage("sweep") as stage:
         prepared = prepare_erasures(run.workspace, run.policy, run.dsn)
         stage.counts = {"people": prepared.swept}
+        stage.warnings += prepared.warnings
     return prepared.purposes_touched
 
 
@@ -162,18 +163,8 @@ def send_receipts(run: Run) -> int:
     from pseudonymisation.erasure.run import receipts
 
     with run.report.stage("tell", "privacy_receipt") as stage:
-        standing = [
-            Receipt(
-                privacy_request_id=one.privacy_request_id,
-                state=one.state,
-                eligible_at=one.eligible_at,
-                explanation=one.explanation,
-                certificate_id=one.certificate_id,
-                updated_at=run.workspace.now,
-            )
-            for one in receipts(run.workspace)
-        ]
-        changed = write_receipts(run.dsn, standing)
+        standing = receipts(run.workspace)
+        changed = write_receipts(run.dsn, standing, run.workspace.now)
         stage.counts = {"requests": len(standing), "changed": changed}
         stage.tables = dict(Counter(one.state for one in standing))
     return changed

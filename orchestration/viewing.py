@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from orchestration.settings import Settings, load_settings
+from pseudonymisation.policy.reading import load_policy
 from storage import LeiiError
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +25,7 @@ def run_notebook(purpose: str | None, port: int) -> None:
         )
     files = [str(path) for path in sorted((folder / purpose).glob("*.py")) if not path.name.startswith("_")]
     command = [sys.executable, "-m", "marimo", "--yes", "run", *files, "--host", LOOPBACK, "--port", str(port)]
-    _serve(command)
+    _serve(command, [purpose])
 
 
 def run_dashboard(port: int) -> None:
@@ -40,28 +42,27 @@ def run_dashboard(port: int) -> None:
         "client.toolbarMode": "viewer",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    _serve([sys.executable, "-m", "streamlit", "run", str(page), *flags])
+    _serve([sys.executable, "-m", "streamlit", "run", str(page), *flags], load_policy().purposes)
 
 
-def viewing_environment(settings: Settings) -> dict[str, str]:
-    """The environment of a viewer: where LEII_HOME and the keyring are, and no way to the sources."""
+def viewing_environment(settings: Settings, purposes: Iterable[str]) -> dict[str, str]:
+    """The environment of a viewer: where LEII_HOME is, the keys of these published copies, and no way to the sources."""
     hidden = ("LEII_APP_DB_DSN", "LEII_STRIPE_API_KEY", "LEII_EVENTS_ROOT", "LEII_CONFIG")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     environment["LEII_HOME"] = str(settings.place().root)
-    if settings.keyring is not None:
-        environment["LEII_KEYRING"] = settings.keyring.get_secret_value()
+    environment["LEII_KEYRING"] = settings.keys().for_readers(purposes).as_text()
     if settings.now is not None:
         environment["LEII_NOW"] = settings.now.isoformat()
     path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return environment | {"PYTHONPATH": os.pathsep.join(path), "DO_NOT_TRACK": "1"}
 
 
-def _serve(command: list[str]) -> None:
+def _serve(command: list[str], purposes: Iterable[str]) -> None:
     settings = load_settings()
     if not settings.place().root.is_dir():
         raise LeiiError(f"nothing is in {settings.place().root} yet: run `leii run` or `leii demo` first")
     try:
-        code = subprocess.run(command, env=viewing_environment(settings), check=False).returncode
+        code = subprocess.run(command, env=viewing_environment(settings, purposes), check=False).returncode
     except KeyboardInterrupt:
         return
     if code not in (0, 130, -2):

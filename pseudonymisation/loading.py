@@ -108,8 +108,8 @@ def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose
                     continue
                 result = take_batch(con, landing, policy, table_, purpose, batch)
                 done[table_.stored_name] = done[table_.stored_name].plus(result)
-            con.execute("DELETE FROM purpose.src._taken_batch")
-    landing.mark_taken(purpose, [batch.batch_id for batch in batches])
+            landing.mark_taken(purpose, [batch.batch_id for batch in batches])
+            con.execute("DELETE FROM purpose.src._taken_batch")  # only now: landing says it from here on
     return PurposeLoad(purpose=purpose, batches=len(batches), tables=dict(done))
 
 

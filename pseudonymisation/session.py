@@ -20,6 +20,8 @@ _MACROS = (
     "CREATE OR REPLACE TEMP MACRO named_message(kind, value) AS encode(kind || chr(31) || value)",
     "CREATE OR REPLACE TEMP MACRO keyed(kind, value) AS purpose_hmac(named_message(kind, value))",
     "CREATE OR REPLACE TEMP MACRO alias_hash(kind, value) AS alias_hmac(named_message(kind, value))",
+    # As dbt's fraud_flag_id: what the fraud purpose calls the flag of somebody's pseudonym.
+    "CREATE OR REPLACE TEMP MACRO fraud_flag_id(pseudonym) AS 'flag_' || md5(CAST(pseudonym AS VARCHAR) || ':flag')",
     """CREATE OR REPLACE TEMP MACRO network_of(ip) AS CASE
         WHEN regexp_matches(ip, '^[0-9]{1,3}([.][0-9]{1,3}){3}(/32)?$') THEN regexp_extract(ip, '^([0-9]+[.][0-9]+[.][0-9]+)', 1)
         WHEN regexp_matches(ip, '^[0-9A-Fa-f:]+(/128)?$') AND ip LIKE '%:%:%'

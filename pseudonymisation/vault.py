@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS vault.cookie_link (cookie_hash UUID NOT NULL, account
 CREATE TABLE IF NOT EXISTS vault.tombstone (alias_hash UUID NOT NULL, certificate_id VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.vanished (alias_hash UUID NOT NULL, noticed_at TIMESTAMPTZ NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.request (
-    request_key VARCHAR NOT NULL, privacy_request_id BIGINT, alias_hash UUID, case_id UUID,
+    privacy_request_id BIGINT, alias_hash UUID, case_id UUID,
     decision VARCHAR NOT NULL, eligible_at TIMESTAMPTZ, requested_at TIMESTAMPTZ NOT NULL, decided_at TIMESTAMPTZ NOT NULL
 );
 CREATE TABLE IF NOT EXISTS vault.erasure (
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS vault.erasure_effect (
     case_id UUID NOT NULL, purpose VARCHAR NOT NULL, table_name VARCHAR NOT NULL,
     rows_deleted BIGINT NOT NULL, rows_detached BIGINT NOT NULL, rows_held BIGINT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS vault.purge_due (since TIMESTAMPTZ NOT NULL);
 """
 
 
@@ -61,10 +62,21 @@ def open_vault(con: duckdb.DuckDBPyConnection, workspace: Workspace, *, read_onl
         yield
 
 
-def purge_vault(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
-    """Rewrite the vault's file, so that what was deleted from it is gone from the disk too. It must not be attached."""
+def note_purge_due(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
+    """To be called in the transaction that deletes: the deleted bytes are in the file until it is purged."""
+    con.execute("INSERT INTO vault.purge_due VALUES (?)", [workspace.now])
+
+
+def purge_if_due(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
+    """Rewrite the vault's file if something was deleted, so that it is gone from the disk too. It must not be attached."""
+    with open_vault(con, workspace):
+        is_due = con.execute("SELECT count(*) > 0 FROM vault.purge_due").fetchone() == (True,)
+    if not is_due:
+        return
     key = workspace.keyring.zone_key("vault")
     compact_copy(con, workspace.home.vault_file, key, workspace.home.vault_file, key)
+    with open_vault(con, workspace):
+        con.execute("DELETE FROM vault.purge_due")
 
 
 def registrations(table: Table) -> list[Registration]:

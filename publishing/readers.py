@@ -1,6 +1,6 @@
 """How published copies are read: the newest version, nothing but it, and without a way to anything else.
 
-A reader needs a keyring with that purpose's key only (`KeyRing.only`), and never holds up the pipeline.
+A reader needs no more than the keyring of `KeyRing.for_readers`, and never holds up the pipeline.
 """
 
 import os
@@ -8,15 +8,14 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
 
 from publishing.copies import CURRENT, current_version
-from storage import Home, KeyRing, KeyRingError, LeiiError, attach
+from storage import Home, KeyRing, LeiiError, attach
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -35,36 +34,12 @@ _CONFIG: Mapping[str, str] = {
 }
 
 
-class PublishedKeys(Protocol):
-    """Whatever can give the key of a published copy: a keyring, or a ReaderKey."""
-
-    def purpose_key(self, purpose: str, use: str) -> bytes: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReaderKey:
-    """The key of one purpose's published copy and no more: from it, no other key can be computed."""
-
-    purpose: str
-    key: bytes = field(repr=False)
-
-    @staticmethod
-    def of(keyring: KeyRing, purpose: str) -> "ReaderKey":
-        return ReaderKey(purpose=purpose, key=keyring.purpose_key(purpose, "published"))
-
-    def purpose_key(self, purpose: str, use: str) -> bytes:
-        """The key, if that is the one asked for. Raises KeyRingError for any other."""
-        if (purpose, use) != (self.purpose, "published"):
-            raise KeyRingError(f"this key opens the published copy of {self.purpose} and nothing else")
-        return self.key
-
-
 def published_version(home: Home, purpose: str) -> str | None:
     """The version that readers of this purpose get now; None before the first `leii run`."""
     return current_version(home, purpose)
 
 
-def open_published(home: Home, keyring: PublishedKeys, purpose: str) -> duckdb.DuckDBPyConnection:
+def open_published(home: Home, keyring: KeyRing, purpose: str) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the current version: tables in schema `marts`, and `about`.
 
     It can reach no other file, install nothing and not be told otherwise. Raises LeiiError when nothing is published or
@@ -76,7 +51,7 @@ def open_published(home: Home, keyring: PublishedKeys, purpose: str) -> duckdb.D
 class PublishedReader:
     """Queries on a purpose's current version; notices a new one by itself. Safe among threads."""
 
-    def __init__(self, home: Home, keyring: PublishedKeys, purpose: str) -> None:
+    def __init__(self, home: Home, keyring: KeyRing, purpose: str) -> None:
         self._home = home
         self._keyring = keyring
         self._purpose = purpose
@@ -124,7 +99,7 @@ class PublishedReader:
             return _in_published(self._connection.cursor())
 
 
-def _open(home: Home, keyring: PublishedKeys, purpose: str) -> tuple[duckdb.DuckDBPyConnection, str]:
+def _open(home: Home, keyring: KeyRing, purpose: str) -> tuple[duckdb.DuckDBPyConnection, str]:
     key = keyring.purpose_key(purpose, "published")
     for attempt in range(20):
         version = current_version(home, purpose)

@@ -1,17 +1,17 @@
 """What the app shows a person about a privacy request."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from datetime import datetime
 
 import psycopg
 
-STATES = ("waiting_for_identity", "waiting", "held", "done", "refused")
+from pseudonymisation.erasure.receipts import Receipt
 
 _UPSERT = """
 insert into app.privacy_receipt as there
     (privacy_request_id, state, eligible_at, explanation, certificate_id, updated_at)
-select privacy_request_id, state, eligible_at, explanation, certificate_id, updated_at from staged_receipt
+select privacy_request_id, state, eligible_at, explanation, certificate_id, %(now)s from staged_receipt
 on conflict (privacy_request_id) do update set
     state = excluded.state,
     eligible_at = excluded.eligible_at,
@@ -23,33 +23,17 @@ where (there.state, there.eligible_at, there.explanation, there.certificate_id)
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """How one request stands. `explanation`: plain words, no personal data. `eligible_at`: when a waiting one runs."""
-
-    privacy_request_id: int
-    state: str
-    eligible_at: datetime | None
-    explanation: str
-    certificate_id: str | None
-    updated_at: datetime
-
-    def __post_init__(self) -> None:
-        if self.state not in STATES:
-            raise ValueError(f"a receipt's state is one of {', '.join(STATES)}, not {self.state!r}")
-
-
-def write_receipts(dsn: str, receipts: Sequence[Receipt]) -> int:
+def write_receipts(dsn: str, receipts: Sequence[Receipt], now: datetime) -> int:
     """Write the receipts that are new or say something new, in one transaction; returns how many."""
     if not receipts:
         return 0
     with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
         cursor.execute(
             "create temp table staged_receipt (privacy_request_id bigint primary key, state text, "
-            "eligible_at timestamptz, explanation text, certificate_id text, updated_at timestamptz) on commit drop"
+            "eligible_at timestamptz, explanation text, certificate_id text) on commit drop"
         )
         with cursor.copy("copy staged_receipt from stdin") as copy:
             for receipt in receipts:
                 copy.write_row(astuple(receipt))
-        cursor.execute(_UPSERT)
+        cursor.execute(_UPSERT, {"now": now})
         return cursor.rowcount

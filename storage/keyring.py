@@ -1,7 +1,7 @@
 """The keys: one random secret a name, from a file with mode 0600 or from the environment.
 
-A purpose's root secret never leaves this module: what others get is derived from it for one use (RFC 5869), so that
-the key that opens a published copy can neither open the warehouse nor compute a pseudonym.
+What others get is derived from a root secret for one use (RFC 5869). The published copy has a root of its own, which is
+all that a reader is given: from it no key of the warehouse and no pseudonym can be computed.
 """
 
 import base64
@@ -41,16 +41,21 @@ class KeyRing:
         """32 bytes for one use (pseudonym, warehouse, published) of one purpose."""
         if use not in USES:
             raise KeyRingError(f"no use {use!r} of a purpose's key: the uses are {', '.join(USES)}")
-        return self._derive(f"purpose:{purpose}", use)
+        return self._derive(f"published:{purpose}" if use == "published" else f"purpose:{purpose}", use)
 
-    def only(self, purpose: str) -> "KeyRing":
-        """A keyring that holds nothing but this purpose's key."""
-        name = f"purpose:{purpose}"
-        return KeyRing({name: self._root(name)})
+    def for_readers(self, purposes: Iterable[str]) -> "KeyRing":
+        """A keyring that opens the published copies of these purposes, as far as this one does, and nothing else."""
+        names = {f"published:{purpose}" for purpose in purposes}
+        return KeyRing({name: secret for name, secret in self.secrets.items() if name in names})
+
+    def as_text(self) -> str:
+        """The JSON that `load_keyring` reads."""
+        content = {name: base64.b64encode(value).decode() for name, value in sorted(self.secrets.items())}
+        return json.dumps({"version": 1, "keys": content}, indent=2)
 
     def _root(self, name: str) -> bytes:
         if name not in self.secrets:
-            raise KeyRingError(f"the keyring has no key {name!r}: add one with `leii keys add {name}`")
+            raise KeyRingError(f"the keyring has no key {name!r}: `leii keys add` makes those that the policy needs")
         return self.secrets[name]
 
     def _derive(self, name: str, use: str) -> bytes:
@@ -66,16 +71,16 @@ def key_text(key: bytes) -> str:
 
 def names_for(purposes: Iterable[str]) -> list[str]:
     """Every name that a complete keyring has."""
-    return [*ZONE_NAMES, *(f"purpose:{purpose}" for purpose in purposes)]
+    return [*ZONE_NAMES, *(f"{kind}:{purpose}" for purpose in purposes for kind in ("purpose", "published"))]
 
 
 def create_keyring(path: Path, purposes: Iterable[str]) -> KeyRing:
     """Write a new random keyring with mode 0600. Refuses to touch one that is there."""
     if path.exists():
         raise KeyRingError(f"{path} exists already: a keyring is never overwritten")
-    roots = {name: secrets.token_bytes(32) for name in names_for(purposes)}
-    _write(path, roots)
-    return KeyRing(roots)
+    ring = KeyRing({name: secrets.token_bytes(32) for name in names_for(purposes)})
+    _write(path, ring)
+    return ring
 
 
 def load_keyring(source: str) -> KeyRing:
@@ -91,12 +96,20 @@ def load_keyring(source: str) -> KeyRing:
     return _parse(path.read_text(), where=str(path))
 
 
+def add_missing(path: Path, purposes: Iterable[str]) -> list[str]:
+    """Make the keys that a complete keyring has and this one lacks; returns their names. None that is there changes."""
+    ring = load_keyring(str(path))
+    missing = [name for name in names_for(purposes) if name not in ring.secrets]
+    if missing:
+        _write(path, KeyRing({**ring.secrets, **{name: secrets.token_bytes(32) for name in missing}}))
+    return missing
+
+
 def replace_secret(path: Path, name: str) -> KeyRing:
     """Give one name a new random secret; the old one is gone from the file."""
-    ring = load_keyring(str(path))
-    roots = {**ring.secrets, name: secrets.token_bytes(32)}
-    _write(path, roots)
-    return KeyRing(roots)
+    ring = KeyRing({**load_keyring(str(path)).secrets, name: secrets.token_bytes(32)})
+    _write(path, ring)
+    return ring
 
 
 def load_or_create(path: Path, purposes: Iterable[str]) -> KeyRing:
@@ -118,6 +131,5 @@ def _parse(text: str, *, where: str) -> KeyRing:
     return KeyRing(roots)
 
 
-def _write(path: Path, roots: Mapping[str, bytes]) -> None:
-    content = {"version": 1, "keys": {name: base64.b64encode(value).decode() for name, value in sorted(roots.items())}}
-    write_durably(path, json.dumps(content, indent=2).encode() + os.linesep.encode(), mode=0o600)
+def _write(path: Path, ring: KeyRing) -> None:
+    write_durably(path, ring.as_text().encode() + os.linesep.encode(), mode=0o600)

@@ -1,4 +1,4 @@
-{# The stable id of an account's flag. #}
+{# The stable id of an account's flag; pseudonymisation/session.py has the same, to know whose flag the app names. #}
 {% macro fraud_flag_id(account_id) -%}
     'flag_' || md5(cast({{ account_id }} as {{ dbt.type_string() }}) || ':flag')
 {%- endmacro %}

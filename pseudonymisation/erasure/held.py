@@ -77,7 +77,7 @@ def hold_banned(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: s
                 SELECT DISTINCT ?, ?, row.{column}, CAST(CAST(? AS TIMESTAMPTZ) + {BAN_HOLD} AS DATE)
                 FROM purpose.src.{table} AS row
                 WHERE row.{column} IS NOT NULL
-                  AND CAST(row.account_id AS VARCHAR) IN (SELECT pseudonym FROM erased)
+                  AND row.account_id IN (SELECT person FROM erased)
                   AND row.account_id IN (SELECT account_id FROM purpose.src.app_db__account_ban WHERE lifted_at IS NULL)
                   AND NOT EXISTS (FROM held.identifier AS known WHERE known.pseudonym = row.{column})
                 """,
@@ -116,7 +116,7 @@ def _find_rows(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, law: 
         day = f"make_date(CAST(year({event}) AS INTEGER) + {law.years_after_year_end}, 12, 31)"
     named = " UNION ".join(
         f"SELECT erased.case_id, row._row_key, {day} AS held_until FROM held_candidate AS row "
-        f"JOIN erased ON erased.pseudonym = CAST(row.{subject} AS VARCHAR)"
+        f"JOIN erased ON erased.person = row.{subject}"
         for subject in rule.subjects
     )
     con.execute(f"""

@@ -1,10 +1,12 @@
 """The ledger of erasures: who asked, what was decided, and how far each case has come. A crash resumes from here.
 
-A request is what somebody asked for; a case is one person's erasure. A case moves through STATES in order, each
-written down in the vault when it is reached, so that nothing is done twice.
+A request is what somebody asked for; a case is one person's erasure. A case is tombstoned, swept, recomputed,
+published, forgotten, verified and certified, each written down in the vault when it is reached, so that nothing is done
+twice.
 """
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +17,7 @@ import pyarrow as pa
 
 from pseudonymisation.erasure.eligibility import Jobs, Ruling, rule
 from pseudonymisation.erasure.jobs import jobs_in_books, jobs_of
-from storage import LeiiError, Workspace
-
-STATES = ("tombstoned", "swept", "recomputed", "published", "forgotten", "verified", "certified")
+from storage import Workspace
 
 VANISHED_SHARE_LIMIT = 0.05
 VANISHED_COUNT_LIMIT = 20
@@ -69,7 +69,7 @@ def enter_requests(con: duckdb.DuckDBPyConnection, workspace: Workspace, dsn: st
         con.execute(
             """
             INSERT INTO vault.request
-            SELECT 'app:' || privacy_request_id, privacy_request_id, alias_hash('account', account_id), NULL,
+            SELECT privacy_request_id, alias_hash('account', account_id), NULL,
                 decision, eligible_at, requested_at, ?
             FROM ruling
             """,
@@ -80,16 +80,17 @@ def enter_requests(con: duckdb.DuckDBPyConnection, workspace: Workspace, dsn: st
     con.execute("COMMIT")
 
 
-def enter_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
+def enter_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> str | None:
     """Write accounts that are gone from the app into the ledger, as if they had asked. The session is as above.
 
-    Raises LeiiError if more are gone than ever go at once.
+    Returns why none of them was, if more are gone than ever go at once.
     """
+    con.execute("DELETE FROM vault.request WHERE case_id IS NULL AND privacy_request_id IS NULL")
     known, gone = _one(
         con, "SELECT (SELECT count(*) FROM vault.alias WHERE kind = 'account'), (SELECT count(*) FROM vault.vanished)"
     )
     if gone > max(VANISHED_COUNT_LIMIT, VANISHED_SHARE_LIMIT * known):
-        raise LeiiError(
+        return (
             f"{gone} of {known} accounts are gone from app.account at once, so none of them was erased: check that the "
             "database is the right one and whole; the next run decides again"
         )
@@ -100,19 +101,17 @@ def enter_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None
         WHERE alias_hash NOT IN (SELECT alias_hash FROM vault.request WHERE alias_hash IS NOT NULL AND decision = 'eligible')
     """).to_arrow_table()
     if asked.num_rows == 0:
-        return
+        return None
     jobs = jobs_in_books(con, workspace, asked)
     rows = [
         (hashed, rule(withdrawn=False, identity_verified=True, jobs=found, now=workspace.now))
         for hashed, found in jobs.items()
     ]
-    con.execute("BEGIN")
-    con.execute("DELETE FROM vault.request WHERE case_id IS NULL AND privacy_request_id IS NULL")
     con.executemany(
-        "INSERT INTO vault.request VALUES (?, NULL, ?, NULL, ?, ?, ?, ?)",
-        [(f"vanished:{hashed}", hashed, r.decision, r.eligible_at, workspace.now, workspace.now) for hashed, r in rows],
+        "INSERT INTO vault.request VALUES (NULL, ?, NULL, ?, ?, ?, ?)",
+        [(hashed, r.decision, r.eligible_at, workspace.now, workspace.now) for hashed, r in rows],
     )
-    con.execute("COMMIT")
+    return None
 
 
 def open_cases(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
@@ -174,7 +173,7 @@ own_cookie AS (
 ),
 flag AS (
     SELECT asked.case_id,
-        alias_hash('fraud_flag', 'flag_' || md5(CAST(purpose_hmac(subject.secret) AS VARCHAR) || ':flag')) AS alias_hash,
+        alias_hash('fraud_flag', fraud_flag_id(purpose_hmac(subject.secret))) AS alias_hash,
         CAST(NULL AS UUID) AS subject_id
     FROM asked JOIN vault.subject AS subject USING (subject_id)
 )
@@ -200,12 +199,13 @@ def move_cases(con: duckdb.DuckDBPyConnection, cases: list[str], state: str, now
     )
 
 
-def block_cases(con: duckdb.DuckDBPyConnection, cases: list[str], reason: str, now: datetime) -> None:
-    """Write down why these cases could not go on; the next run tries again."""
-    con.execute(
-        "UPDATE vault.erasure SET blocked_by = ?, updated_at = ? WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?))",
-        [reason, now, cases],
-    )
+def block_cases(con: duckdb.DuckDBPyConnection, obstacles: Mapping[str, Sequence[str]], now: datetime) -> None:
+    """Write down, by case, why it could not go on; the next run tries again."""
+    for case, reasons in obstacles.items():
+        con.execute(
+            "UPDATE vault.erasure SET blocked_by = ?, updated_at = ? WHERE case_id = CAST(? AS UUID)",
+            ["; ".join(reasons), now, case],
+        )
 
 
 def _join_earlier_cases(con: duckdb.DuckDBPyConnection) -> None:

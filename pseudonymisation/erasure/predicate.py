@@ -30,8 +30,22 @@ def erased_in(column: str, type_: str) -> str:
     """
     if type_ == "UUID":
         return f"coalesce({column} IN (SELECT person FROM erased WHERE person IS NOT NULL), FALSE)"
-    tokens = f"regexp_extract_all(lower(CAST({column} AS VARCHAR)), '{_TOKEN}')"
-    return f"coalesce(list_has_any({tokens}, (SELECT list(pseudonym) FROM erased)), FALSE)"
+    return f"coalesce(list_has_any({_tokens(column)}, (SELECT list(pseudonym) FROM erased)), FALSE)"
+
+
+def cases_named(relation: str, column: str, type_: str) -> str:
+    """SQL for the distinct cases (text) of the people whom the column names, by the rule of `erased_in`."""
+    if type_ == "UUID":
+        named = f"SELECT CAST({column} AS VARCHAR) AS name FROM {relation}"
+    else:
+        named = f"SELECT unnest({_tokens(column)}) AS name FROM {relation}"
+    return (
+        f"SELECT DISTINCT CAST(case_id AS VARCHAR) FROM erased JOIN ({named}) AS named ON named.name = erased.pseudonym"
+    )
+
+
+def _tokens(column: str) -> str:
+    return f"regexp_extract_all(lower(CAST({column} AS VARCHAR)), '{_TOKEN}')"
 
 
 def erased_by(columns: Mapping[str, str]) -> Callable[[str], str]:

@@ -34,7 +34,7 @@ COMPLAIN = "Spørsmål: post@leii.no. Du kan klage til Datatilsynet (datatilsyne
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """One row of app.privacy_receipt but for its time."""
+    """How one request stands. `explanation`: plain words, no personal data. `eligible_at`: when a waiting one runs."""
 
     privacy_request_id: int
     state: str

@@ -26,11 +26,11 @@ from pseudonymisation.erasure.ledger import (
 from pseudonymisation.erasure.predicate import load_erased
 from pseudonymisation.erasure.receipts import Receipt, read_receipts
 from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sweep_purpose
-from pseudonymisation.erasure.verify import Scan, scan_purpose, survivors
+from pseudonymisation.erasure.verify import Scan, obstacles, scan_purpose
 from pseudonymisation.loading import create_tables, open_purpose
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.session import prepare_session
-from pseudonymisation.vault import open_vault, purge_vault
+from pseudonymisation.vault import note_purge_due, open_vault, purge_if_due
 from storage import Workspace, compact_copy
 
 FLAGS = "fraud"
@@ -43,6 +43,7 @@ class ErasurePreparation:
 
     swept: int
     purposes_touched: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasureP
         with open_vault(con, workspace):
             prepare_session(con, workspace, BOOKS)
             enter_requests(con, workspace, dsn)
-            enter_vanished(con, workspace)
+            warning = enter_vanished(con, workspace)
             prepare_session(con, workspace, FLAGS)
             open_cases(con, workspace)
             tombstoned = cases_in(con, "tombstoned")
@@ -69,7 +70,11 @@ def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasureP
                     _sweep(con, workspace, policy, purpose, tombstoned)
                 move_cases(con, tombstoned, "swept", workspace.now)
             pending = cases_in(con, "swept", "recomputed", "published")
-    return ErasurePreparation(swept=len(pending), purposes_touched=tuple(policy.purposes) if pending else ())
+    return ErasurePreparation(
+        swept=len(pending),
+        purposes_touched=tuple(policy.purposes) if pending else (),
+        warnings=(warning,) if warning else (),
+    )
 
 
 def finish_erasures(workspace: Workspace, policy: Policy) -> ErasureResult:
@@ -86,12 +91,11 @@ def finish_erasures(workspace: Workspace, policy: Policy) -> ErasureResult:
                 compact_copy(con, file, key, file, key)
             with open_vault(con, workspace):
                 _forget(con, workspace, published)
-            purge_vault(con, workspace)
+        purge_if_due(con, workspace)
         with open_vault(con, workspace):
-            certificates = _certify(con, workspace, policy)
-        if certificates:
-            purge_vault(con, workspace)
-    return ErasureResult(certificates=tuple(certificates), blocked=tuple(blocked))
+            certificates, uncertified = _certify(con, workspace, policy)
+        purge_if_due(con, workspace)
+    return ErasureResult(certificates=tuple(certificates), blocked=tuple(dict.fromkeys(blocked + uncertified)))
 
 
 def receipts(workspace: Workspace) -> list[Receipt]:
@@ -151,16 +155,18 @@ def _verify_rebuilt(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy
     if not cases:
         return []
     scans = _scan_all(con, workspace, policy, cases)
-    left = survivors(scans)
-    missing = [p for p in policy.purposes if not any(s.purpose == p and s.layer == "published" for s in scans)]
-    left += [f"published/{purpose}: no copy is published" for purpose in missing]
-    if not survivors([scan for scan in scans if scan.layer == "warehouse"]):
-        move_cases(con, cases, "recomputed", workspace.now)
-    if left:
-        block_cases(con, cases, "; ".join(left), workspace.now)
-    else:
-        move_cases(con, cases, "published", workspace.now)
-    return left
+    published = {scan.purpose for scan in scans if scan.layer == "published"}
+    scans += [
+        Scan(layer="published", purpose=purpose, unread="no copy is published")
+        for purpose in policy.purposes
+        if purpose not in published
+    ]
+    in_warehouse = obstacles([scan for scan in scans if scan.layer == "warehouse"], cases)
+    anywhere = obstacles(scans, cases)
+    move_cases(con, [case for case in cases if case not in in_warehouse], "recomputed", workspace.now)
+    move_cases(con, [case for case in cases if case not in anywhere], "published", workspace.now)
+    block_cases(con, anywhere, workspace.now)
+    return [reason for reasons in anywhere.values() for reason in reasons]
 
 
 def _forget(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[str]) -> None:
@@ -173,31 +179,34 @@ def _forget(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[st
     for column in ("cookie_hash", "account_hash"):
         con.execute(f"DELETE FROM vault.cookie_link WHERE {column} IN ({mine.format('alias_hash')})", [cases])
     move_cases(con, cases, "forgotten", workspace.now)
+    note_purge_due(con, workspace)
     con.execute("COMMIT")
 
 
-def _certify(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy) -> list[str]:
-    forgotten, verified = cases_in(con, "forgotten"), cases_in(con, "verified")
-    if not forgotten and not verified:
-        return []
-    scans = _scan_all(con, workspace, policy, forgotten + verified)
-    left = survivors(scans)
-    if left:
-        block_cases(con, forgotten + verified, "; ".join(left), workspace.now)
-        return []
-    for case in forgotten:
+def _certify(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy) -> tuple[list[str], list[str]]:
+    """The certificates issued, and what stands in the way of the others."""
+    cases = cases_in(con, "forgotten", "verified")
+    if not cases:
+        return [], []
+    scans = _scan_all(con, workspace, policy, cases)
+    left = obstacles(scans, cases)
+    block_cases(con, left, workspace.now)
+    clean = [case for case in cases if case not in left]
+    for case in clean:
         con.execute(
-            "UPDATE vault.erasure SET state = 'verified', certificate_id = ? WHERE CAST(case_id AS VARCHAR) = ?",
+            "UPDATE vault.erasure SET state = 'verified', certificate_id = coalesce(certificate_id, ?) "
+            "WHERE case_id = CAST(? AS UUID)",
             [str(uuid.uuid4()), case],
         )
-    return [_certify_case(con, workspace, policy, case, scans) for case in forgotten + verified]
+    certificates = [_certify_case(con, workspace, policy, case, scans) for case in clean]
+    return certificates, [reason for reasons in left.values() for reason in reasons]
 
 
 def _certify_case(
     con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy, case: str, scans: list[Scan]
 ) -> str:
     row = con.execute(
-        "SELECT certificate_id, held_until FROM vault.erasure WHERE CAST(case_id AS VARCHAR) = ?", [case]
+        "SELECT certificate_id, held_until FROM vault.erasure WHERE case_id = CAST(? AS UUID)", [case]
     ).fetchone()
     assert row is not None
     certificate_id = str(row[0])
@@ -205,13 +214,14 @@ def _certify_case(
     con.execute("BEGIN")
     con.execute(
         "UPDATE vault.tombstone SET certificate_id = ? WHERE alias_hash IN "
-        "(SELECT alias_hash FROM vault.erasing_alias WHERE CAST(case_id AS VARCHAR) = ?)",
+        "(SELECT alias_hash FROM vault.erasing_alias WHERE case_id = CAST(? AS UUID))",
         [certificate_id, case],
     )
-    con.execute("UPDATE vault.request SET alias_hash = NULL WHERE CAST(case_id AS VARCHAR) = ?", [case])
+    con.execute("UPDATE vault.request SET alias_hash = NULL WHERE case_id = CAST(? AS UUID)", [case])
     for table in ("erasing_alias", "erasing_pseudonym", "erasure_effect"):
-        con.execute(f"DELETE FROM vault.{table} WHERE CAST(case_id AS VARCHAR) = ?", [case])
+        con.execute(f"DELETE FROM vault.{table} WHERE case_id = CAST(? AS UUID)", [case])
     move_cases(con, [case], "certified", workspace.now)
+    note_purge_due(con, workspace)
     con.execute("COMMIT")
     return certificate_id
 
@@ -221,7 +231,7 @@ def _content(
 ) -> dict[str, Any]:
     effects = con.execute(
         "SELECT purpose, table_name, max(rows_deleted), max(rows_detached), max(rows_held) FROM vault.erasure_effect "
-        "WHERE CAST(case_id AS VARCHAR) = ? GROUP BY 1, 2 ORDER BY 1, 2",
+        "WHERE case_id = CAST(? AS UUID) GROUP BY 1, 2 ORDER BY 1, 2",
         [case],
     ).fetchall()
     laws = {name: purpose.held_by_law for name, purpose in policy.purposes.items()}

@@ -27,7 +27,7 @@ def resolve_pseudonyms(con: duckdb.DuckDBPyConnection, purpose: str) -> None:
         ),
         named AS (
             SELECT case_id, pseudonym FROM person
-            UNION ALL SELECT case_id, 'flag_' || md5(pseudonym || ':flag') FROM person
+            UNION ALL SELECT case_id, fraud_flag_id(pseudonym) FROM person
         )
         SELECT case_id, ?, pseudonym FROM named
         WHERE NOT EXISTS (FROM vault.erasing_pseudonym AS known
@@ -41,7 +41,7 @@ def count_effects(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) 
     """Make temp table `effect`: what the sweep of this purpose will do to the people in temp table `erased`.
 
     `purpose` and `held` are attached for writing. Rows that the law holds are copied to the held zone here, before
-    anything is deleted.
+    anything is deleted. What is touched is found here once, for `sweep_purpose` to use.
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE effect ({_EFFECT_COLUMNS})")
     tables = _tables(policy, purpose)
@@ -56,7 +56,7 @@ def count_effects(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) 
 
 
 def sweep_purpose(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, batch_id: int) -> None:
-    """Apply every table's rule for the people in temp table `erased`, in one transaction.
+    """Apply every table's rule to what `count_effects` found, in one transaction.
 
     Changed rows get `batch_id`, so that incremental models see them.
     """
@@ -70,11 +70,15 @@ def _tables(policy: Policy, purpose: str) -> list[Table]:
     return [table for table in policy.tables_of(purpose) if table.subject_outputs(purpose)]
 
 
+def _touched(table: Table) -> str:
+    return f"touched_{table.stored_name}"
+
+
 def _find_touched(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) -> None:
     rule, erased = rule_of(table, purpose), erased_by(dict(stored_columns(table, purpose)))
     goes, touched = row_goes(rule, erased), row_is_touched(rule, erased)
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE touched AS SELECT *, {goes} AS _goes "
+        f"CREATE OR REPLACE TEMP TABLE {_touched(table)} AS SELECT _row_key, {', '.join(rule.subjects)}, {goes} AS _goes "
         f"FROM purpose.src.{table.stored_name} WHERE {touched}"
     )
 
@@ -82,8 +86,7 @@ def _find_touched(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) ->
 def _sweep_table(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id: int) -> None:
     rule, erased = rule_of(table, purpose), erased_by(dict(stored_columns(table, purpose)))
     target = f"purpose.src.{table.stored_name}"
-    _find_touched(con, table, purpose)
-    con.execute(f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM touched WHERE _goes)")
+    con.execute(f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM {_touched(table)} WHERE _goes)")
     changes = [
         f'"{name}" = CASE WHEN {" OR ".join(erased(subject) for subject in clearing)} THEN NULL ELSE "{name}" END'
         for name, _ in stored_columns(table, purpose)
@@ -91,14 +94,15 @@ def _sweep_table(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, bat
     ]
     con.execute(
         f"UPDATE {target} SET {', '.join(changes)}, _batch_id = {batch_id} "
-        "WHERE _row_key IN (SELECT _row_key FROM touched WHERE NOT _goes)"
+        f"WHERE _row_key IN (SELECT _row_key FROM {_touched(table)} WHERE NOT _goes)"
     )
+    con.execute(f"DROP TABLE {_touched(table)}")
 
 
 def _count_effect(con: duckdb.DuckDBPyConnection, table: Table, rule: RowRule) -> None:
     named = " UNION ".join(
-        f"SELECT erased.case_id, touched._row_key, touched._goes FROM touched "
-        f"JOIN erased ON erased.pseudonym = CAST(touched.{subject} AS VARCHAR)"
+        f"SELECT erased.case_id, touched._row_key, touched._goes FROM {_touched(table)} AS touched "
+        f"JOIN erased ON erased.person = touched.{subject}"
         for subject in rule.subjects
     )
     con.execute(f"""

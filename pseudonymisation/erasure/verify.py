@@ -1,30 +1,48 @@
 """Is anybody left? Every column of every table that can hold a pseudonym is asked, in the warehouse and in the copies."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from pseudonymisation.erasure.predicate import erased_in
-from storage import Workspace, attached
+from pseudonymisation.erasure.predicate import cases_named, erased_in
+from storage import LeiiError, Workspace, attached
 
 _NAMING_TYPES = ("UUID", "VARCHAR", "BLOB", "JSON")
 
 
 @dataclass(frozen=True, kw_only=True)
+class Survivor:
+    """A column, as schema.table.column, that still names somebody: not whom, but in which cases."""
+
+    place: str
+    cases: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scan:
-    """What was looked at in one file: `survivors` names tables and columns that still name somebody, never whom."""
+    """What was looked at in one file. `unread`: why it could not be read, which leaves every case unverified."""
 
     layer: str
     purpose: str
-    tables: int
-    columns: int
-    survivors: tuple[str, ...]
+    tables: int = 0
+    columns: int = 0
+    survivors: tuple[Survivor, ...] = ()
+    unread: str | None = None
 
 
 def scan_file(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, layer: str, purpose: str) -> Scan:
     """Ask every column of a file for the people in temp table `erased`. Texts are searched inside too."""
+    try:
+        return _scan_file(con, path, key, layer, purpose)
+    except (LeiiError, duckdb.Error) as error:
+        reason = str(error) if isinstance(error, LeiiError) else f"it cannot be read ({type(error).__name__})"
+        return Scan(layer=layer, purpose=purpose, unread=reason)
+
+
+def _scan_file(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, layer: str, purpose: str) -> Scan:
     with attached(con, path, "scanned", key, read_only=True):
         columns = con.execute(
             "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() "
@@ -40,13 +58,23 @@ def scan_file(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, layer: str
     return Scan(layer=layer, purpose=purpose, tables=len(stored), columns=count, survivors=tuple(survivors))
 
 
-def _survivors_in(con: duckdb.DuckDBPyConnection, table: tuple[str, str], columns: list[tuple[str, str]]) -> list[str]:
+def _survivors_in(
+    con: duckdb.DuckDBPyConnection, table: tuple[str, str], columns: list[tuple[str, str]]
+) -> list[Survivor]:
     asked = [(column, type_) for column, type_ in columns if any(name in type_ for name in _NAMING_TYPES)]
     if not asked:
         return []
     found = ", ".join(f"coalesce(bool_or({_asked(column, type_)}), FALSE)" for column, type_ in asked)
-    answer = con.execute(f'SELECT {found} FROM scanned."{table[0]}"."{table[1]}"').fetchone() or ()
-    return [f"{table[0]}.{table[1]}.{column}" for (column, _), is_left in zip(asked, answer, strict=True) if is_left]
+    relation = f'scanned."{table[0]}"."{table[1]}"'
+    answer = con.execute(f"SELECT {found} FROM {relation}").fetchone() or ()
+    left = [one for one, is_left in zip(asked, answer, strict=True) if is_left]
+    return [
+        Survivor(
+            place=f"{table[0]}.{table[1]}.{column}",
+            cases=frozenset(row[0] for row in con.execute(cases_named(relation, f'"{column}"', type_)).fetchall()),
+        )
+        for column, type_ in left
+    ]
 
 
 def _asked(column: str, type_: str) -> str:
@@ -66,9 +94,17 @@ def scan_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: 
     return scans + [scan_file(con, copy, key, "published", purpose) for copy in copies]
 
 
-def survivors(scans: Sequence[Scan]) -> list[str]:
-    """Where somebody is left, as `layer/purpose: schema.table.column`."""
-    return [f"{scan.layer}/{scan.purpose}: {place}" for scan in scans for place in scan.survivors]
+def obstacles(scans: Iterable[Scan], cases: Sequence[str]) -> dict[str, list[str]]:
+    """Why cases cannot go on, by case: `layer/purpose: ` and the column that still names the person, or what was not read."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for scan in scans:
+        if scan.unread is not None:
+            for case in cases:
+                found[case].append(f"{scan.layer}/{scan.purpose}: {scan.unread}")
+        for survivor in scan.survivors:
+            for case in survivor.cases.intersection(cases):
+                found[case].append(f"{scan.layer}/{scan.purpose}: {survivor.place}")
+    return dict(found)
 
 
 _VIEWS = "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = 'scanned' AND NOT internal"

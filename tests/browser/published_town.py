@@ -47,7 +47,7 @@ class PublishedTown:
 
     def query(self, purpose: str, sql: str) -> pl.DataFrame:
         """Ask a published copy, not by the way that the pages take."""
-        with open_published(self.home, self.keyring.only(purpose), purpose) as con:
+        with open_published(self.home, self.keyring.for_readers([purpose]), purpose) as con:
             return con.execute(sql).pl()
 
 

@@ -159,7 +159,7 @@ def test_a_new_version_is_shown_without_a_restart_or_a_click(visit: Visit, town:
 
 
 def test_with_one_purposes_key_only_that_page_opens(town: PublishedTown, browser: Browser) -> None:
-    name = "purpose:fraud"
+    name = "published:fraud"
     keyring = json.dumps({"keys": {name: base64.b64encode(town.keyring.secrets[name]).decode()}})
     with (
         running_dashboard({**town.environment, "LEII_KEYRING": keyring}) as address,
@@ -169,7 +169,7 @@ def test_with_one_purposes_key_only_that_page_opens(town: PublishedTown, browser
         assert visit.figure("fraud-flags") == flags(town)
         for page, purpose in (("market", "market_trends"), ("matching", "matching")):
             shown = visit.open(*PAGES[page])
-            expect(shown.get_by_text(f"the keyring has no key 'purpose:{purpose}'")).to_be_visible()
+            expect(shown.get_by_text(f"the keyring has no key 'published:{purpose}'")).to_be_visible()
             expect(shown.locator("[data-testid=stMetric]")).to_have_count(0)
 
 

@@ -60,7 +60,7 @@ def test_a_run_leaves_landing_empty_and_everything_published(town: Town) -> None
     assert batches_in_landing(town.home) == 0
     assert list(town.home.landing.glob("*.parquet")) == []
     for purpose in town.policy.purposes:
-        with open_published(town.home, town.workspace.keyring.only(purpose), purpose) as con:
+        with open_published(town.home, town.workspace.keyring.for_readers([purpose]), purpose) as con:
             assert con.execute("SELECT purpose, built_at FROM about").fetchone() == (purpose, town.now)
     report = json.loads((town.home.root / "last_run.json").read_text())
     assert report["is_complete"]

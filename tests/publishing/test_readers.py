@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from publishing.copies import publish_purpose
-from publishing.readers import PublishedReader, ReaderKey, open_published, published_version
-from storage import KeyRingError, LeiiError, Workspace
+from publishing.readers import PublishedReader, open_published, published_version
+from storage import KeyRing, KeyRingError, LeiiError, Workspace
 from tests.publishing.conftest import in_warehouse, manifest_of
 
 PUBLISHES = 20
@@ -22,7 +22,7 @@ from storage import Home
 from storage.keyring import load_keyring
 
 home = Home(Path(sys.argv[1]))
-reader = PublishedReader(home, load_keyring(str(home.default_keyring_file)).only("matching"), "matching")
+reader = PublishedReader(home, load_keyring(str(home.default_keyring_file)).for_readers(["matching"]), "matching")
 print("ready", flush=True)
 seen = queries = 0
 while seen < int(sys.argv[2]):
@@ -113,20 +113,19 @@ def test_a_reader_can_neither_write_nor_reach_out(workspace: Workspace, manifest
 
 def test_the_published_key_opens_the_copy_and_nothing_else(workspace: Workspace, manifest: Path) -> None:
     publish(workspace, manifest, 1)
-    key = ReaderKey.of(workspace.keyring, "matching")
-    with open_published(workspace.home, key, "matching") as con:
+    keyring = workspace.keyring.for_readers(["matching"])
+    with open_published(workspace.home, keyring, "matching") as con:
         assert con.execute("SELECT count(*) FROM marts.fct").fetchone() == (1000,)
-    with pytest.raises(KeyRingError):
-        key.purpose_key("matching", "warehouse")
-    with pytest.raises(KeyRingError):
-        key.purpose_key("fraud", "published")
+    for purpose, use in (("matching", "warehouse"), ("matching", "pseudonym"), ("fraud", "published")):
+        with pytest.raises(KeyRingError):
+            keyring.purpose_key(purpose, use)
 
 
 def test_another_purposes_key_does_not_open_the_copy(workspace: Workspace, manifest: Path) -> None:
     publish(workspace, manifest, 1)
     with pytest.raises(LeiiError, match="no key"):
-        open_published(workspace.home, workspace.keyring.only("fraud"), "matching")
-    wrong = ReaderKey(purpose="matching", key=workspace.keyring.purpose_key("fraud", "published"))
+        open_published(workspace.home, workspace.keyring.for_readers(["fraud"]), "matching")
+    wrong = KeyRing({"published:matching": workspace.keyring.secrets["published:fraud"]})
     with pytest.raises(LeiiError, match="does not open it"):
         open_published(workspace.home, wrong, "matching")
 

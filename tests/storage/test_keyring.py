@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.keyring import KeyRingError, create_keyring, load_keyring, load_or_create, replace_secret
+from storage.keyring import KeyRingError, add_missing, create_keyring, load_keyring, load_or_create, replace_secret
 
 
 def test_a_new_keyring_is_readable_by_its_owner_only(tmp_path: Path) -> None:
@@ -34,10 +34,14 @@ def test_no_two_uses_and_no_two_purposes_share_a_key(tmp_path: Path) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_a_keyring_narrowed_to_one_purpose_opens_no_other(tmp_path: Path) -> None:
-    narrow = create_keyring(tmp_path / "keys.json", ["fraud", "matching"]).only("fraud")
-    with pytest.raises(KeyRingError, match="purpose:matching"):
-        narrow.purpose_key("matching", "warehouse")
+def test_a_readers_keyring_opens_the_published_copies_it_is_for_and_no_warehouse(tmp_path: Path) -> None:
+    ring = create_keyring(tmp_path / "keys.json", ["fraud", "matching"])
+    narrow = load_keyring(ring.for_readers(["fraud"]).as_text())
+    assert narrow.purpose_key("fraud", "published") == ring.purpose_key("fraud", "published")
+    with pytest.raises(KeyRingError, match="published:matching"):
+        narrow.purpose_key("matching", "published")
+    with pytest.raises(KeyRingError, match="purpose:fraud"):
+        narrow.purpose_key("fraud", "warehouse")
     with pytest.raises(KeyRingError, match="vault"):
         narrow.zone_key("vault")
 
@@ -66,3 +70,12 @@ def test_a_replaced_secret_leaves_the_file(tmp_path: Path) -> None:
     assert after.secrets["purpose:fraud"] != before.secrets["purpose:fraud"]
     assert after.secrets["vault"] == before.secrets["vault"]
     assert load_keyring(str(path)).secrets == after.secrets
+
+
+def test_missing_keys_are_added_and_none_that_is_there_changes(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    before = create_keyring(path, ["fraud"])
+    assert add_missing(path, ["fraud", "matching"]) == ["purpose:matching", "published:matching"]
+    after = load_keyring(str(path))
+    assert {name: after.secrets[name] for name in before.secrets} == before.secrets
+    assert add_missing(path, ["fraud", "matching"]) == []

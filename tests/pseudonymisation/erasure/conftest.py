@@ -11,7 +11,14 @@ import psycopg
 import pytest
 
 from demo.postgres import DemoPostgres, running_postgres
-from pseudonymisation.erasure import ErasureResult, Receipt, finish_erasures, prepare_erasures, receipts
+from pseudonymisation.erasure import (
+    ErasurePreparation,
+    ErasureResult,
+    Receipt,
+    finish_erasures,
+    prepare_erasures,
+    receipts,
+)
 from storage import compact_copy
 from tests.pseudonymisation.conftest import NOON, Market, account, account_id, booking
 
@@ -61,8 +68,8 @@ class Town:
     def forget_account_in_app(self, number: int) -> None:
         self.sql("delete from app.account where account_id = %s", [account_id(number)])
 
-    def prepare(self) -> int:
-        return prepare_erasures(self.market.workspace, self.market.policy, self.dsn).swept
+    def prepare(self) -> ErasurePreparation:
+        return prepare_erasures(self.market.workspace, self.market.policy, self.dsn)
 
     def publish(self) -> None:
         """A copy of each warehouse under the readers' key; what the models make of it is not the matter here."""
