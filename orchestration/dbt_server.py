@@ -18,8 +18,12 @@ import traceback
 from pathlib import Path
 from typing import IO, Any
 
+import dbt.task.build
+import dbt.task.test
+import dbt_common.clients.agate_helper  # noqa: F401  # loaded before the forks, not in each
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.clients.jinja import template_cache
 
 # Errors of these kinds speak of the SQL only; the text of others can quote a value out of a row.
 SPEAKABLE = re.compile(r"(Binder|Catalog|Parser|Compilation|Syntax) Error|contract|IO Error|Dependency", re.IGNORECASE)
@@ -69,7 +73,15 @@ def _parse(request: dict[str, Any], answers: IO[str]) -> Manifest | None:
     result = _invoke(dbtRunner(), request["arguments"])
     manifest = result.result if isinstance(result.result, Manifest) else None
     _answer(answers, request["id"], manifest is not None, _problem(result))
+    if manifest is not None:
+        _warm_up(manifest)
     return manifest
+
+
+def _warm_up(manifest: Manifest) -> None:
+    """Compile every macro while the sources are still being read, for every fork to inherit."""
+    for macro in manifest.macros.values():
+        template_cache.get_node_template(macro)
 
 
 def _fork(request: dict[str, Any], manifest: Manifest | None) -> tuple[int, int, tuple[int, int]]:
