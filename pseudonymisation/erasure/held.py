@@ -45,15 +45,9 @@ def open_held(con: duckdb.DuckDBPyConnection, workspace: Workspace, *, read_only
 def hold_rows(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, tables: Sequence[Table]) -> None:
     """Copy the rows that the law holds about the people in `erased` to the held zone; a row is held once.
 
-    Leaves temp table `hold` (case_id, table_name, row_key, held_until). A table whose rows have no day of their own is
-    held only for somebody of whom other rows are held, and as long as the longest of them.
+    Leaves the temp tables of `find_rows_to_hold`.
     """
-    law = policy.purposes[purpose].held_by_law
-    assert law is not None
-    con.execute("CREATE OR REPLACE TEMP TABLE hold (case_id UUID, table_name VARCHAR, row_key UUID, held_until DATE)")
-    con.execute("CREATE OR REPLACE TEMP TABLE hold_content (table_name VARCHAR, row_key UUID, content VARCHAR)")
-    for table in sorted(tables, key=lambda table: table.event_at is None):
-        _find_rows(con, table, purpose, law)
+    law = find_rows_to_hold(con, policy, purpose, tables)
     con.execute(
         """
         INSERT INTO held.row
@@ -65,6 +59,23 @@ def hold_rows(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, tabl
         """,
         [purpose, law.statute, purpose],
     )
+
+
+def find_rows_to_hold(
+    con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, tables: Sequence[Table]
+) -> HeldByLaw:
+    """Make temp tables `hold` (case_id, table_name, row_key, held_until) and `hold_content`; gives the law.
+
+    A table whose rows have no day of their own is held only for somebody of whom other rows are held, and as long as the
+    longest of them. The purpose must be one of whose rows a law holds some.
+    """
+    law = policy.purposes[purpose].held_by_law
+    assert law is not None
+    con.execute("CREATE OR REPLACE TEMP TABLE hold (case_id UUID, table_name VARCHAR, row_key UUID, held_until DATE)")
+    con.execute("CREATE OR REPLACE TEMP TABLE hold_content (table_name VARCHAR, row_key UUID, content VARCHAR)")
+    for table in sorted(tables, key=lambda table: table.event_at is None):
+        _find_rows(con, table, purpose, law)
+    return law
 
 
 def hold_banned(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str) -> None:

@@ -138,7 +138,7 @@ def open_cases(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
         "INSERT INTO vault.erasure SELECT case_id, 'tombstoned', NULL, NULL, NULL, ?, ? FROM new_case",
         [workspace.now] * 2,
     )
-    con.execute(_ALIASES_OF_NEW_CASES)
+    con.execute(f"INSERT INTO vault.erasing_alias {ALIASES_OF_NEW_CASES}")
     con.execute("""
         INSERT INTO vault.tombstone
         SELECT DISTINCT alias_hash, NULL FROM vault.erasing_alias
@@ -153,8 +153,7 @@ def open_cases(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
     return len(people)
 
 
-_ALIASES_OF_NEW_CASES = """
-INSERT INTO vault.erasing_alias
+ALIASES_OF_NEW_CASES = """
 WITH asked AS (
     SELECT new_case.case_id, new_case.alias_hash, alias.subject_id
     FROM new_case LEFT JOIN vault.alias AS alias USING (alias_hash)
@@ -180,6 +179,7 @@ flag AS (
 SELECT DISTINCT case_id, alias_hash, subject_id
 FROM (FROM asked UNION ALL FROM own UNION ALL FROM own_cookie UNION ALL FROM flag)
 """
+"""SQL for every alias (case_id, alias_hash, subject_id) of the people in temp table `new_case` (case_id, alias_hash)."""
 
 
 def cases_in(con: duckdb.DuckDBPyConnection, *states: str) -> list[str]:

@@ -23,6 +23,21 @@ def load_erased(con: duckdb.DuckDBPyConnection, purpose: str, cases: Sequence[st
     )
 
 
+def names_sql(aliases: str) -> str:
+    """SQL for (case_id, pseudonym text): what the purpose calls the people of `aliases` (case_id, subject_id), and their flags.
+
+    The session is prepared for the purpose and has the vault attached.
+    """
+    return f"""
+        WITH person AS (
+            SELECT DISTINCT own.case_id, CAST(purpose_hmac(subject.secret) AS VARCHAR) AS pseudonym
+            FROM {aliases} AS own JOIN vault.subject AS subject USING (subject_id)
+        )
+        SELECT case_id, pseudonym FROM person
+        UNION ALL SELECT case_id, fraud_flag_id(pseudonym) FROM person
+    """
+
+
 def erased_in(column: str, type_: str) -> str:
     """SQL that is true if the column's value names somebody in `erased`; never null.
 

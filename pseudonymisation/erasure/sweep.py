@@ -5,7 +5,7 @@ and what the law holds is first moved to the held zone. One transaction a purpos
 import duckdb
 
 from pseudonymisation.erasure.held import hold_rows
-from pseudonymisation.erasure.predicate import erased_by
+from pseudonymisation.erasure.predicate import erased_by, names_sql
 from pseudonymisation.loading_sql import rule_of, stored_columns
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.row_rules import RowRule, cleared_by, row_goes, row_is_touched
@@ -19,16 +19,9 @@ def resolve_pseudonyms(con: duckdb.DuckDBPyConnection, purpose: str) -> None:
     The session has the vault attached for writing and is prepared for the purpose.
     """
     con.execute(
-        """
+        f"""
         INSERT INTO vault.erasing_pseudonym
-        WITH person AS (
-            SELECT DISTINCT erasing.case_id, CAST(purpose_hmac(subject.secret) AS VARCHAR) AS pseudonym
-            FROM vault.erasing_alias AS erasing JOIN vault.subject AS subject USING (subject_id)
-        ),
-        named AS (
-            SELECT case_id, pseudonym FROM person
-            UNION ALL SELECT case_id, fraud_flag_id(pseudonym) FROM person
-        )
+        WITH named AS ({names_sql("vault.erasing_alias")})
         SELECT case_id, ?, pseudonym FROM named
         WHERE NOT EXISTS (FROM vault.erasing_pseudonym AS known
             WHERE known.case_id = named.case_id AND known.purpose = ? AND known.pseudonym = named.pseudonym)
