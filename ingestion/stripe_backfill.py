@@ -1,17 +1,25 @@
 """Reads every object of a type once, newest first, in portions after each of which it can be resumed."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from ingestion.stripe_client import RefusalError, StripeApi
-from ingestion.stripe_cursors import Position, finished
-from ingestion.stripe_lists import Object, Rows, add_with_nested, list_type
+from ingestion.stripe_cursors import Position, Window, finished
+from ingestion.stripe_lists import PAGE_SIZE, Object, Rows, add_with_nested, list_type
 from ingestion.stripe_objects import BY_NAME, Owner, Reading
 
 PORTION_ROWS = 5000
 PORTION_ACCOUNTS = 100
+WINDOW_DAYS = (60, 180, 365, 540)
+"""How old what a window holds is at least, and at most; the newest and the oldest are open."""
+
+ACCOUNTS_AHEAD = 400
+"""How many accounts are asked for before their answers are needed, while the platform's own objects are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,48 +105,94 @@ def _portions(
     accounts: Sequence[Account],
     position: Position,
 ) -> Iterator[Portion]:
-    if reading.root.owner is not Owner.PARENT and not position.platform_done:
-        for portion in _platform(api, reading, position):
-            assert portion.position is not None
-            position = portion.position
-            yield portion
-    if reading.root.owner is not Owner.PLATFORM:
-        yield from _connected(api, pool, reading, accounts, position)
+    left = [one for one in accounts if position.accounts_below is None or one.created <= position.accounts_below]
+    has_accounts = reading.root.owner is not Owner.PLATFORM
+    answers = _asked_ahead(api, pool, reading, left) if has_accounts else iter(())
+    if reading.root.owner is not Owner.PARENT and position.windows:
+        with ThreadPoolExecutor(len(WINDOW_DAYS) + 1, "stripe-windows") as windows:
+            for portion in _platform(api, windows, reading, position):
+                assert portion.position is not None
+                position = portion.position
+                yield portion
+    if has_accounts:
+        yield from _connected(api, answers, reading, left, position)
 
 
-def _platform(api: StripeApi, reading: Reading, position: Position) -> Iterator[Portion]:
-    """The platform's own objects. Lists that do not know `created` cannot be resumed and are read in one go."""
-    until = {} if position.below is None else {"created": {"lte": position.below}}
+def _platform(api: StripeApi, pool: Executor, reading: Reading, position: Position) -> Iterator[Portion]:
+    """The platform's own objects, in windows of `created` side by side, as a list's pages come one after another.
+
+    Lists that do not know `created` cannot be resumed and are read in one go.
+    """
+    by_created = reading.root.by_created
     rows = Rows()
-    for page in list_type(api, reading.root, parameters=until):
-        for value in page:
+    windows = position.windows
+    if by_created and windows == ((None, None),):
+        newest = next(list_type(api, reading.root), [])
+        for value in newest:
             add_with_nested(api, rows, reading, value, None)
-        if len(rows) >= PORTION_ROWS:
-            if reading.root.by_created:
-                position = replace(position, below=page[-1]["created"])
+        windows = _older_windows(position, newest[-1]["created"]) if len(newest) == PAGE_SIZE else ()
+    left = dict(enumerate(windows))
+    chains = {number: list_type(api, reading.root, parameters=_within(window)) for number, window in left.items()}
+    asked = {pool.submit(next, chain, None): number for number, chain in chains.items()}
+    while asked:
+        answered, _ = wait(asked, return_when=FIRST_COMPLETED)
+        for future in answered:
+            number, page = asked.pop(future), future.result()
+            if page is None:
+                del left[number]
+                continue
+            asked[pool.submit(next, chains[number], None)] = number
+            for value in page:
+                add_with_nested(api, rows, reading, value, None)
+            if by_created:
+                left[number] = (left[number][0], page[-1]["created"])
+        if len(rows) >= PORTION_ROWS and asked:
+            position = replace(position, windows=tuple(left.values())) if by_created else position
             yield Portion(reading=reading, rows=rows, position=position)
             rows = Rows()
-    yield Portion(
-        reading=reading,
-        rows=rows,
-        position=replace(position, below=None, platform_done=True),
-    )
+    yield Portion(reading=reading, rows=rows, position=replace(position, windows=()))
+
+
+def _older_windows(position: Position, until: int) -> tuple[Window, ...]:
+    """The windows of WINDOW_DAYS, as far as they hold what was created at `until` or before."""
+    began = int(datetime.fromisoformat(position.as_of).timestamp())
+    ends = [end for days in WINDOW_DAYS if (end := began - days * 86_400) <= until]
+    return tuple(zip([*ends, None], [until, *(end - 1 for end in ends)], strict=True))
+
+
+def _within(window: Window) -> dict[str, Any]:
+    bounds = {name: bound for name, bound in zip(("gte", "lte"), window, strict=True) if bound is not None}
+    return {"created": bounds} if bounds else {}
+
+
+def _asked_ahead(
+    api: StripeApi, pool: Executor, reading: Reading, accounts: Sequence[Account]
+) -> Iterator[list[Object] | None]:
+    """What `of_account` gives for each, in order; the first ACCOUNTS_AHEAD are asked for right away."""
+    begun = deque(pool.submit(of_account, api, reading, one.account_id) for one in accounts[:ACCOUNTS_AHEAD])
+
+    def answers() -> Iterator[list[Object] | None]:
+        for position in range(len(accounts)):
+            answer = begun.popleft().result()
+            if position + ACCOUNTS_AHEAD < len(accounts):
+                begun.append(pool.submit(of_account, api, reading, accounts[position + ACCOUNTS_AHEAD].account_id))
+            yield answer
+
+    return answers()
 
 
 def _connected(
     api: StripeApi,
-    pool: Executor,
+    answers: Iterator[list[Object] | None],
     reading: Reading,
     accounts: Sequence[Account],
     position: Position,
 ) -> Iterator[Portion]:
-    """The connected accounts' objects, some accounts at a time."""
-    left = [one for one in accounts if position.accounts_below is None or one.created <= position.accounts_below]
-    for first in range(0, len(left), PORTION_ACCOUNTS):
-        group = left[first : first + PORTION_ACCOUNTS]
+    """The connected accounts' objects, some accounts at a time. `answers`: theirs, in their order."""
+    for first in range(0, len(accounts), PORTION_ACCOUNTS):
+        group = accounts[first : first + PORTION_ACCOUNTS]
         rows, unreadable = Rows(), 0
-        answers = pool.map(lambda one: of_account(api, reading, one.account_id), group)
-        for account, values in zip(group, answers, strict=True):
+        for account, values in zip(group, islice(answers, len(group)), strict=True):
             unreadable += values is None
             for value in values or ():
                 add_with_nested(api, rows, reading, value, account.account_id)

@@ -20,8 +20,8 @@ import stripe
 API_VERSION = "2026-10-28.endive"
 
 # Stripe allows 25 requests a second to one endpoint and 100 in all. Kept below both, as requests bunch up on their way.
-ENDPOINT_RATE = 22.0
-TOTAL_RATE = 90.0
+ENDPOINT_RATE = 23.0
+TOTAL_RATE = 95.0
 NETWORK_RETRIES = 8
 
 _WORD = re.compile(r"[a-z_]+|v1")

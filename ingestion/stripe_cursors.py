@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from ingestion.landing import Landing
 from ingestion.stripe_objects import Reading
 
 SOURCE = "stripe"
+
+Window: TypeAlias = tuple[int | None, int | None]
 
 # Stripe keeps events for 30 days. A cursor older than this is not trusted to meet them all.
 OLDEST_CURSOR = timedelta(days=25)
@@ -26,8 +28,8 @@ class Position:
     `events_to`: when the newest event known at `as_of` was created (epoch seconds; 0: there was none).
     `seen`: hashes of the events from the overlap before `events_to` on that were dealt with.
     `swept_at`: when the connected accounts were last read one and all, for types without events.
-    `below`, `platform_done`, `accounts_below`: while reading everything, newest first, what is left: what was created
-    at or before these epoch seconds.
+    `windows`, `accounts_below`: while reading everything, newest first, what is left: of the platform's objects what was
+    created in these windows (epoch seconds, both ends included, None: open), and the accounts created at or before.
     `again`: everything had been read before, so that the keys of this reading must be complete: it is not resumed.
     """
 
@@ -36,8 +38,7 @@ class Position:
     events_to: int
     seen: tuple[str, ...] = ()
     swept_at: str = ""
-    below: int | None = None
-    platform_done: bool = False
+    windows: tuple[Window, ...] = ((None, None),)
     accounts_below: int | None = None
     again: bool = False
 
@@ -66,8 +67,7 @@ def finished(position: Position) -> Position:
     return replace(
         position,
         is_whole=True,
-        below=None,
-        platform_done=False,
+        windows=(),
         accounts_below=None,
         again=False,
     )
@@ -80,13 +80,14 @@ def load(landing: Landing, reading: Reading) -> Position | None:
         return None
     values: dict[str, Any] = dict(stored[0])
     try:
-        return Position(**values | {"seen": tuple(values.get("seen", ()))})
-    except TypeError:
+        lists = {"seen": tuple(values["seen"]), "windows": tuple(tuple(window) for window in values["windows"])}
+        return Position(**values | lists)
+    except (KeyError, TypeError):
         return None  # written by another version
 
 
 def as_cursor(position: Position) -> dict[str, Any]:
-    return asdict(position) | {"seen": list(position.seen)}
+    return asdict(position)
 
 
 def oldest_events(positions: Sequence[Position]) -> int:

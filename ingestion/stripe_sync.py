@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Full, Queue
@@ -41,7 +42,8 @@ from storage import Workspace
 
 # Portions that wait to be landed; each is at most a few thousand rows.
 WAITING_PORTIONS = 8
-ACCOUNT_THREADS = 16
+# For each type a pool of its own: requests that wait for their endpoint's turn must not hold up those to another.
+ACCOUNT_THREADS = 4
 Waiting: TypeAlias = "Queue[tuple[Reading, Portion | None]]"
 KEYS_SCHEMA = pa.schema([("id", pa.string())])
 
@@ -107,7 +109,8 @@ def pull_stripe(
     """
     wanted = readings(types)
     api = open_api(api_key, api_base, retries=network_retries, pacer=pacer)
-    with ThreadPoolExecutor(ACCOUNT_THREADS, "stripe-objects") as pool:
+    with ExitStack() as pools:
+        pool = _pool(pools)
         current = _Pass(api=api, pool=pool, landing=landing, now=workspace.now)
         try:
             newest = _newest(current, wanted)
@@ -115,13 +118,17 @@ def pull_stripe(
             accounts = _accounts(current)
             news = _news(current, accounts, newest)
             jobs = {
-                **{one: follow(api, pool, one, at, news) for one, at in current.follows.items()},
-                **{one: backfill(api, pool, one, accounts, at) for one, at in current.backfills.items()},
+                **{one: follow(api, _pool(pools), one, at, news) for one, at in current.follows.items()},
+                **{one: backfill(api, _pool(pools), one, accounts, at) for one, at in current.backfills.items()},
             }
             current.errors.update(_run(api, jobs, lambda portion: _land(current, portion)))
         finally:
             api.stopping.set()
     return _result(current, wanted)
+
+
+def _pool(pools: ExitStack) -> Executor:
+    return pools.enter_context(ThreadPoolExecutor(ACCOUNT_THREADS, "stripe-objects"))
 
 
 def _newest(current: _Pass, wanted: Sequence[Reading]) -> int:

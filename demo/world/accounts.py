@@ -15,7 +15,7 @@ from demo.world.randomness import Ints, Texts, frame_of, generator, pick, stripe
 from demo.world.spec import DAY, HOUR
 from demo.world.tables import stack
 
-PROVIDER_SHARE = 0.22
+PROVIDER_SHARE = 0.15
 EDITS_PER_DAY = 0.0006
 USER_AGENTS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 "

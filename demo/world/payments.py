@@ -74,6 +74,7 @@ def paid_bookings(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
             refund_fee_ore=(pl.col("fee_ore") * pl.col("refund_share")).round().cast(pl.Int64),
             refund_id=ids_of("re", key),
             reversal_id=ids_of("trr", key),
+            fee_refund_id=ids_of("fr", key),
             **{name: ids_of("txn", key * 32 + number) for name, number in _ENTRIES.items()},
         )
         .drop("_share")
@@ -90,8 +91,8 @@ def payment_objects(paid: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "transfer": _transfers(paid),
         "application_fee": _application_fees(paid),
         "refund": _dated(refunds, "re", "refunded_at", "refund.created"),
-        "transfer_reversal": _dated(refunds, "trr", "refunded_at", None),
-        "fee_refund": _dated(refunds, "fr", "refunded_at", None),
+        "transfer_reversal": _of_refund(refunds, "reversal_id"),
+        "fee_refund": _of_refund(refunds, "fee_refund_id"),
         "dispute": _disputes(disputes),
         "radar.early_fraud_warning": _dated(
             paid.filter(pl.col("warned_at").is_not_null() & pl.col("paid_at").is_not_null()),
@@ -117,6 +118,10 @@ def _stamped(frame: pl.DataFrame, created: str | pl.Expr, valid_from: pl.Expr | 
 def _dated(frame: pl.DataFrame, prefix: str, at: str, event: str | None) -> pl.DataFrame:
     """Objects that never change, one a booking."""
     return _stamped(frame.with_columns(ids_of(prefix, frame["booking_id"]).alias("id")), at, at, event)
+
+
+def _of_refund(refunds: pl.DataFrame, id_column: str) -> pl.DataFrame:
+    return _stamped(refunds.with_columns(id=pl.col(id_column)), "refunded_at", "refunded_at", None)
 
 
 def _intents(paid: pl.DataFrame) -> pl.DataFrame:

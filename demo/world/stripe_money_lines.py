@@ -26,6 +26,7 @@ def transfer(frame: pl.DataFrame) -> pl.Series:
             "destination_payment": text("destination_payment"),
             "id": text("id"),
             "metadata": metadata(("account_id", "provider_account_id"), ("booking_id", "booking_id")),
+            "reversals.data": _list_of_one(_reversal("reversal_id", "refunded_at"), pl.col("reversed_ore") > 0),
             "reversals.url": text(pl.lit("/v1/transfers/") + pl.col("id") + pl.lit("/reversals")),
             "reversed": raw(pl.col("reversed_ore") == pl.col("price_ore")),
             "source_transaction": text("charge_id"),
@@ -35,20 +36,23 @@ def transfer(frame: pl.DataFrame) -> pl.Series:
 
 
 def transfer_reversal(frame: pl.DataFrame) -> pl.Series:
-    template = changed(
+    return frame.select(rendered(_reversal("id", "created"))).to_series()
+
+
+def _reversal(id_column: str, created_column: str) -> dict[str, Any]:
+    return changed(
         SHAPES["transfer_reversal"],
         {
             "amount": raw("refund_ore"),
             "balance_transaction": text("reversal_entry"),
-            "created": raw("created"),
+            "created": raw(created_column),
             "currency": "nok",
-            "id": text("id"),
+            "id": text(id_column),
             "metadata": metadata(("booking_id", "booking_id")),
             "source_refund": text("refund_id"),
             "transfer": text("transfer_id"),
         },
     )
-    return frame.select(rendered(template)).to_series()
 
 
 def application_fee(frame: pl.DataFrame) -> pl.Series:
@@ -66,6 +70,7 @@ def application_fee(frame: pl.DataFrame) -> pl.Series:
             "id": text("id"),
             "originating_transaction": text("charge_id"),
             "refunded": raw(pl.col("refunded_ore") == pl.col("fee_ore")),
+            "refunds.data": _list_of_one(_fee_refund("fee_refund_id", "refunded_at"), pl.col("refunded_ore") > 0),
             "refunds.url": text(pl.lit("/v1/application_fees/") + pl.col("id") + pl.lit("/refunds")),
         },
     )
@@ -73,19 +78,28 @@ def application_fee(frame: pl.DataFrame) -> pl.Series:
 
 
 def fee_refund(frame: pl.DataFrame) -> pl.Series:
-    template = changed(
+    return frame.select(rendered(_fee_refund("id", "created"))).to_series()
+
+
+def _fee_refund(id_column: str, created_column: str) -> dict[str, Any]:
+    return changed(
         SHAPES["fee_refund"],
         {
             "amount": raw("refund_fee_ore"),
             "balance_transaction": text("fee_refund_entry"),
-            "created": raw("created"),
+            "created": raw(created_column),
             "currency": "nok",
             "fee": text("fee_id"),
-            "id": text("id"),
+            "id": text(id_column),
             "metadata": metadata(("booking_id", "booking_id")),
         },
     )
-    return frame.select(rendered(template)).to_series()
+
+
+def _list_of_one(template: dict[str, Any], is_there: pl.Expr) -> pl.Expr:
+    """What undid an object, within it, as Stripe shows the newest ten; a booking's money is given back once at most."""
+    one = pl.concat_str([pl.lit("["), rendered(template), pl.lit("]")])
+    return pl.when(is_there).then(one).otherwise(pl.lit("[]"))
 
 
 def balance_transaction(frame: pl.DataFrame) -> pl.Series:

@@ -122,7 +122,7 @@ def test_killed_in_the_middle_of_the_first_pass_the_next_one_goes_on_from_there(
             running.wait()
         with open_landing(workspace) as landing:
             halfway = landing.cursor(SOURCE, "charge")
-            assert halfway["below"] is not None
+            assert halfway["windows"]
             before = landed(workspace, landing)["charge"]
             result = pull_stripe(workspace, landing, api_key=double.api_key, api_base=double.base_url)
             assert result.errors == {}
