@@ -82,11 +82,22 @@ def publish(
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
+def status(
+    as_json: Json = False,
+    retention: Annotated[
+        bool, typer.Option("--retention", help="The oldest row of every table against its limit, and what is held.")
+    ] = False,
+) -> None:
     """How things stand: the last run, rows, landing, quarantine, published copies, privacy requests, flags."""
     from orchestration.settings import load_settings
     from orchestration.status import print_status, read_status
 
+    if retention:
+        from orchestration.retention_page import print_retention, read_retention
+
+        found = read_retention(load_settings())
+        _print_json(found) if as_json else print_retention(_console(), found)
+        return
     standing = read_status(load_settings())
     if as_json:
         _print_json(standing)
@@ -120,6 +131,26 @@ def policy(
         _print_json(policy_as_json(whole, names))
     else:
         print_policy(_console(), whole, names)
+
+
+@app.command()
+def scan(
+    file: Annotated[str, typer.Argument(help="Identifiers, one a line; - reads them from standard input.")],
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
+    """Is anything of these people left under LEII_HOME? Every file, decoded and as raw bytes; never shows a value.
+
+    Exit code 1 if something is found, or a file could not be read. Keyed hashes (pseudonyms) are by design not found.
+    """
+    from orchestration.scan_page import print_scan, require_clean, run_scan
+
+    report = run_scan(file, wait_seconds=wait, quiet=as_json)
+    if as_json:
+        _print_json(report.as_json())
+    else:
+        print_scan(_console(), report)
+    require_clean(report)
 
 
 @app.command("verify-certificate")
@@ -237,7 +268,7 @@ def _print_json(content: Any) -> None:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 if __name__ == "__main__":

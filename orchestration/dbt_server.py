@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import dbt.task.build
-import dbt.task.test
+import dbt.task.test  # noqa: F401
 import dbt_common.clients.agate_helper  # noqa: F401  # loaded before the forks, not in each
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest

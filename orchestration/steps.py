@@ -103,6 +103,7 @@ def load_purpose(run: Run, purpose: str) -> PurposeTaken:
         stage.counts = {
             "rows": sum(stage.tables.values()),
             "deleted": sum(table.deleted for table in load.tables.values()),
+            "expired": sum(table.expired for table in load.tables.values()),
             "refused_erased": sum(table.refused_erased for table in load.tables.values()),
             "refused_unmapped": sum(table.refused_unmapped for table in load.tables.values()),
         }

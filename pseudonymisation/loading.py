@@ -18,6 +18,7 @@ from pseudonymisation.loading_sql import (
 )
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.raw_rows import raw_relation
+from pseudonymisation.retention import remove_expired
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import notice_vanished, open_vault, register_batch
 from storage import LeiiError, Workspace, attached
@@ -27,10 +28,11 @@ VAULT_TAKER = "vault"
 
 @dataclass(frozen=True, kw_only=True)
 class TableLoad:
-    """What one pass did to one table of a purpose, in rows."""
+    """What one pass did to one table of a purpose, in rows. `expired`: past the purpose's retention."""
 
     loaded: int = 0
     deleted: int = 0
+    expired: int = 0
     refused_erased: int = 0
     refused_unmapped: int = 0
 
@@ -38,6 +40,7 @@ class TableLoad:
         return TableLoad(
             loaded=self.loaded + other.loaded,
             deleted=self.deleted + other.deleted,
+            expired=self.expired + other.expired,
             refused_erased=self.refused_erased + other.refused_erased,
             refused_unmapped=self.refused_unmapped + other.refused_unmapped,
         )
@@ -108,6 +111,8 @@ def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose
                     continue
                 result = take_batch(con, landing, policy, table_, purpose, batch)
                 done[table_.stored_name] = done[table_.stored_name].plus(result)
+            for name, expired in remove_expired(con, policy, purpose, workspace.now).items():
+                done[name] = done[name].plus(TableLoad(expired=expired))
             landing.mark_taken(purpose, [batch.batch_id for batch in batches])
             con.execute("DELETE FROM purpose.src._taken_batch")  # only now: landing says it from here on
     return PurposeLoad(purpose=purpose, batches=len(batches), tables=dict(done))

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 
@@ -94,6 +96,29 @@ def hold_banned(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: s
                 """,
                 [purpose, column, workspace.now],
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldUntil:
+    """How many rows one statute holds; `first` and `last`: the last days of those that go first and last."""
+
+    statute: str
+    rows: int
+    first: date
+    last: date
+
+
+def held_until(workspace: Workspace) -> list[HeldUntil]:
+    """What is held and until when, by statute; a ban's identifiers under their own name."""
+    if not workspace.home.held_file.exists():
+        return []
+    with workspace.connect() as con, open_held(con, workspace, read_only=True):
+        rows = con.execute("""
+            SELECT statute, count(*), min(held_until), max(held_until)
+            FROM (SELECT statute, held_until FROM held.row UNION ALL SELECT 'a ban', held_until FROM held.identifier)
+            GROUP BY statute ORDER BY statute
+        """).fetchall()
+    return [HeldUntil(statute=row[0], rows=row[1], first=row[2], last=row[3]) for row in rows]
 
 
 def expire_held(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
