@@ -88,6 +88,12 @@ class Quarantine:
                 path.unlink(missing_ok=True)
         return len(expired)
 
+    def naming(self, identifiers: Sequence[str]) -> pa.Table:
+        """The rows whose content holds one of these texts, in any case of letters, with the raw bytes; newest first."""
+        kept = self.list(with_content=True)
+        wanted = [identifier.encode() for identifier in identifiers if identifier]
+        return kept.filter(_holds_any(kept["content"], wanted)) if wanted else kept.slice(0, 0)
+
     def forget(self, identifiers: Sequence[str]) -> int:
         """Remove every row whose content holds one of these texts, in any case of letters. Returns how many.
 

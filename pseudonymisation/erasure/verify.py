@@ -10,7 +10,8 @@ import duckdb
 from pseudonymisation.erasure.predicate import cases_named, erased_in
 from storage import LeiiError, Workspace, attached
 
-_NAMING_TYPES = ("UUID", "VARCHAR", "BLOB", "JSON")
+NAMING_TYPES = ("UUID", "VARCHAR", "BLOB", "JSON")
+"""What stands in the type of a column that can name somebody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ def _scan_file(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, layer: st
 def _survivors_in(
     con: duckdb.DuckDBPyConnection, table: tuple[str, str], columns: list[tuple[str, str]]
 ) -> list[Survivor]:
-    asked = [(column, type_) for column, type_ in columns if any(name in type_ for name in _NAMING_TYPES)]
+    asked = [(column, type_) for column, type_ in columns if any(name in type_ for name in NAMING_TYPES)]
     if not asked:
         return []
     found = ", ".join(f"coalesce(bool_or({_asked(column, type_)}), FALSE)" for column, type_ in asked)
