@@ -12,13 +12,39 @@ from typing import Any
 import duckdb
 
 from orchestration.dbt_runs import DbtError, DbtServer, project_folder
+from orchestration.settings import load_settings
+from pseudonymisation.coverage.check import check_coverage
+from pseudonymisation.coverage.declared import load_exemptions
 from pseudonymisation.coverage.models import Model, incremental_relations, read_models
-from storage import write_durably
+from pseudonymisation.coverage.standing import check_home
+from pseudonymisation.policy.model import Policy
+from pseudonymisation.policy.reading import PolicyError
+from storage import KeyRingError, Workspace, write_durably
 from storage.extensions import install_extensions
 
 PARTS = ("models", "macros", "seeds", "dbt_project.yml", "profiles.yml")
 KEPT_NODES = ("model", "seed", "snapshot")
 KEPT = ("metadata", "nodes", "sources", "macros")
+
+
+def require_coverage(policy: Policy) -> int:
+    """Prove that an erasure reaches everything, in the models and in LEII_HOME if there is one.
+
+    Returns how many models were followed. Raises PolicyError with every gap, DbtError if dbt cannot compile the models.
+    """
+    models, exemptions = compiled_models(), load_exemptions()
+    problems = check_coverage(policy, exemptions, models)
+    settings = load_settings()
+    home = settings.place()
+    if home.root.is_dir() and any(home.root.iterdir()):
+        try:
+            workspace = Workspace(home=home, keyring=settings.keys(), now=settings.moment())
+            problems += check_home(workspace, policy, exemptions, models)
+        except KeyRingError as error:
+            problems.append(f"{home.root}: what is in its databases is not known: {error}")
+    if problems:
+        raise PolicyError(problems)
+    return len(models)
 
 
 def compiled_models(project: Path | None = None) -> list[Model]:
