@@ -65,6 +65,25 @@ def erase(as_json: Json = False, wait: Wait = 0.0) -> None:
 
 
 @app.command()
+def access(
+    request: Annotated[int, typer.Option(help="The number of a request in app.privacy_request.")],
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
+    """Write everything that is held about whoever asked, for them to read; deletes itself after fourteen days."""
+    from orchestration.context import open_run
+    from orchestration.rights import give_access
+
+    given = give_access(open_run(needs=("app_db_dsn",)), request, wait_seconds=wait)
+    if not as_json:
+        for gap in given.gaps:
+            typer.echo(f"not read: {gap}", err=True)
+    content = {"page": given.written.page, "data": given.written.data, "not_read": given.gaps}
+    content |= {"is_complete": not given.gaps, "deletes_itself_at": given.written.deletes_itself_at.isoformat()}
+    _answer(as_json, content, f"{'complete' if not given.gaps else 'NOT complete'}: {given.written.page.parent}")
+
+
+@app.command()
 def publish(
     purposes: Annotated[list[str] | None, typer.Argument(help="Purposes; all if none is named.")] = None,
     as_json: Json = False,

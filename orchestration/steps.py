@@ -111,12 +111,18 @@ def load_purpose(run: Run, purpose: str) -> PurposeTaken:
 
 
 def prepare_erasures(run: Run) -> tuple[str, ...]:
-    """Rule on every request and sweep the source tables; returns the purposes whose models must be built for it."""
+    """Rule on every request and sweep the source tables, of withdrawn consent too; returns the purposes to be built."""
+    from pseudonymisation.consent import apply_withdrawn_consent
     from pseudonymisation.erasure.run import prepare_erasures
 
     with run.report.stage("sweep") as stage:
+        consent = apply_withdrawn_consent(run.workspace, run.policy, run.dsn)
         prepared = prepare_erasures(run.workspace, run.policy, run.dsn)
-        stage.counts = {"people": prepared.swept}
+        stage.counts = {
+            "people": prepared.swept,
+            "rows_without_consent_removed": consent.removed,
+            "rows_without_consent_reduced": consent.reduced,
+        }
         stage.warnings += prepared.warnings
     return prepared.purposes_touched
 
@@ -172,13 +178,15 @@ def send_receipts(run: Run) -> int:
 
 
 def empty_landing(run: Run) -> int:
-    """Remove the batches that everybody has taken, and what quarantine has kept long enough."""
+    """Remove the batches that everybody has taken, and what quarantine and exports have been kept long enough."""
     from ingestion.quarantine import Quarantine
+    from pseudonymisation.access.exports import remove_expired_exports
 
     with run.report.stage("tidy") as stage, open_landing(run.workspace) as landing:
         removed = landing.remove_taken_by_all(takers(run.policy))
         expired = Quarantine(run.workspace).remove_expired(run.workspace.now)
-        stage.counts = {"batches": removed, "quarantine_files": expired}
+        exports = remove_expired_exports(run.workspace)
+        stage.counts = {"batches": removed, "quarantine_files": expired, "exports": exports}
     return removed
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from ingestion.landing import open_landing
+from pseudonymisation.access.exports import remove_exports_of
 from pseudonymisation.erasure.certificate import issue_certificate
 from pseudonymisation.erasure.held import expire_held, hold_banned, open_held
 from pseudonymisation.erasure.jobs import BOOKS
@@ -66,6 +67,7 @@ def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasureP
             open_cases(con, workspace)
             tombstoned = cases_in(con, "tombstoned")
             if tombstoned:
+                _remove_exports(con, workspace, tombstoned)
                 for purpose in policy.purposes:
                     _sweep(con, workspace, policy, purpose, tombstoned)
                 move_cases(con, tombstoned, "swept", workspace.now)
@@ -90,6 +92,7 @@ def finish_erasures(workspace: Workspace, policy: Policy) -> ErasureResult:
                 key, file = workspace.keyring.purpose_key(purpose, "warehouse"), workspace.home.warehouse_file(purpose)
                 compact_copy(con, file, key, file, key)
             with open_vault(con, workspace):
+                _remove_exports(con, workspace, published)  # one may have been asked for since the sweep
                 _forget(con, workspace, published)
         purge_if_due(con, workspace)
         with open_vault(con, workspace):
@@ -119,6 +122,15 @@ def _sweep(
         count_effects(con, policy, purpose)
         _note_effects(con, policy, purpose)
         sweep_purpose(con, policy, purpose, batch_id)
+
+
+def _remove_exports(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[str]) -> None:
+    rows = con.execute(
+        "SELECT DISTINCT CAST(alias_hash AS VARCHAR) FROM vault.erasing_alias "
+        "WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?))",
+        [cases],
+    ).fetchall()
+    remove_exports_of(workspace, [row[0] for row in rows])
 
 
 def _note_effects(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) -> None:
