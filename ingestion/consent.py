@@ -6,7 +6,11 @@ fields that say which request or checkout they were. Without `marketing`, no pix
 """
 
 ESSENTIAL_EVENTS = ("Request Sent", "Checkout Started")
+ESSENTIAL_FIELDS = ("messageId", "type", "event", "userId", "receivedAt")
 ESSENTIAL_PROPERTIES = ("request_id", "booking_id", "method")
+ESSENTIAL_PATHS = (*ESSENTIAL_FIELDS, *(f"properties.{name}" for name in ESSENTIAL_PROPERTIES))
+"""What of an essential event is kept without consent, by path."""
+
 PIXEL_EVENT = "Pixel Fired"
 WITHOUT_CAMPAIGN = '{"context":{"campaign":null}}'
 
@@ -51,8 +55,7 @@ def permitted_sql(relation: str) -> str:
 def _essential_payload() -> str:
     """Built from what may be kept, not by removing what may not; a property is kept only as a number or a short text."""
     properties = ", ".join(f"'{name}', {_scalar(name)}" for name in ESSENTIAL_PROPERTIES)
-    fields = ("messageId", "type", "event", "userId", "receivedAt")
-    kept = ", ".join(f"'{name}', json_extract(payload, '$.{name}')" for name in fields)
+    kept = ", ".join(f"'{name}', json_extract(payload, '$.{name}')" for name in ESSENTIAL_FIELDS)
     # Merging into an empty object drops the fields that are null.
     return f"json_merge_patch('{{}}', json_object({kept}, 'properties', json_object({properties})))::VARCHAR"
 

@@ -20,7 +20,7 @@ from ingestion.event_rules import checked_sql, reason_sql
 from ingestion.landing import Landing
 from ingestion.quarantine import Quarantine
 from ingestion.register import SeenFile
-from storage import Workspace
+from storage import Workspace, count
 
 SOURCE = "events"
 TABLE = "event"
@@ -67,11 +67,11 @@ class _Chunk:
         if isinstance(part, Damage):
             self.damages.append((file, part))
             return
-        count = len(part.content)
-        numbers = np.arange(part.first_line, part.first_line + count, dtype=np.int64)
-        arrays = [pa.array(np.full(count, file, dtype=np.int32)), pa.array(numbers), part.content]
+        lines = len(part.content)
+        numbers = np.arange(part.first_line, part.first_line + lines, dtype=np.int64)
+        arrays = [pa.array(np.full(lines, file, dtype=np.int32)), pa.array(numbers), part.content]
         self.pieces.append(pa.RecordBatch.from_arrays(arrays, schema=LINE_SCHEMA))
-        self.lines += count
+        self.lines += lines
         self.size += part.content.nbytes
 
 
@@ -96,7 +96,7 @@ def pull_events(
         con.register("event_file", pa.table({"file": range(len(files)), "name": [file.name for file in files]}))
         for chunk in _chunks(store, files, chunk_lines):
             done = _land_chunk(con, workspace, landing, quarantine, chunk)
-            pull = EventsPull(**{name: count + getattr(done, name) for name, count in vars(pull).items()})
+            pull = EventsPull(**{name: number + getattr(done, name) for name, number in vars(pull).items()})
     return pull
 
 
@@ -129,7 +129,7 @@ def _land_chunk(
     con.unregister("line")
     quarantined = quarantine.add(_broken(con, chunk))
     duplicates = _keep_first_of_each_message(con)
-    refused = _count(con, "SELECT count(*) FROM fresh WHERE verdict = 'refused'")
+    refused = count(con, "SELECT count(*) FROM fresh WHERE verdict = 'refused'")
     batch = landing.write(
         SOURCE,
         TABLE,
@@ -187,9 +187,4 @@ def _keep_first_of_each_message(con: duckdb.DuckDBPyConnection) -> int:
         """
     )
     con.execute("INSERT INTO seen_message SELECT message_hash FROM first_of_message")
-    return _count(con, "SELECT count(message_hash) - (SELECT count(*) FROM first_of_message) FROM checked")
-
-
-def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.sql(query).fetchone()
-    return int(row[0]) if row else 0
+    return count(con, "SELECT count(message_hash) - (SELECT count(*) FROM first_of_message) FROM checked")

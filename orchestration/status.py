@@ -11,7 +11,7 @@ from orchestration.report import read_last_report
 from orchestration.settings import Settings
 from pseudonymisation.policy.reading import load_policy
 from publishing.readers import open_published, published_version
-from storage import Home, LeiiError, Workspace
+from storage import Home, LeiiError, Workspace, count
 
 WAIT_FOR_APP_SECONDS = 3
 
@@ -82,7 +82,7 @@ def _published(workspace: Workspace, purpose: str) -> dict[str, Any] | None:
             row[0]
             for row in con.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'marts'").fetchall()
         ]
-        rows = {name: _count(con.execute(f'SELECT count(*) FROM marts."{name}"').fetchone()) for name in sorted(names)}
+        rows = {name: count(con, f'SELECT count(*) FROM marts."{name}"') for name in sorted(names)}
     assert built is not None
     hours = (workspace.now - built[0]).total_seconds() / 3600
     return {"version": version, "built_at": built[0].isoformat(), "age_hours": round(hours, 1), "rows": rows}
@@ -112,10 +112,6 @@ def _flags(settings: Settings) -> dict[str, Any]:
     except psycopg.Error:
         return {"unknown": "the app database cannot be reached"}
     return dict(found)
-
-
-def _count(row: tuple[Any, ...] | None) -> int:
-    return int(row[0]) if row else 0
 
 
 def print_status(console: Any, standing: Mapping[str, Any]) -> None:

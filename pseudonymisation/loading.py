@@ -21,7 +21,7 @@ from pseudonymisation.raw_rows import raw_relation
 from pseudonymisation.retention import remove_expired
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import notice_vanished, open_vault, register_batch
-from storage import LeiiError, Workspace, attached
+from storage import LeiiError, Workspace, attached, count
 
 VAULT_TAKER = "vault"
 
@@ -167,10 +167,10 @@ def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation
         f"CREATE OR REPLACE TEMP TABLE staged AS {treated_rows_sql(table, purpose, relation, batch_id)} {newest}"
     )
     target = f"purpose.src.{table.stored_name}"
-    deleted = _count(con, f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM staged)")
+    deleted = count(con, f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM staged)")
     if table.source == "stripe":
-        deleted += _count(con, _delete_deleted_sql(table, relation, target))
-    loaded = _count(con, f"INSERT INTO {target} SELECT * EXCLUDE (_refusal) FROM staged WHERE _refusal IS NULL")
+        deleted += count(con, _delete_deleted_sql(table, relation, target))
+    loaded = count(con, f"INSERT INTO {target} SELECT * EXCLUDE (_refusal) FROM staged WHERE _refusal IS NULL")
     refusals = dict(
         con.execute("SELECT _refusal, count(*) FROM staged WHERE _refusal IS NOT NULL GROUP BY 1").fetchall()
     )
@@ -193,10 +193,5 @@ def _delete_deleted_sql(table: Table, relation: str, target: str) -> str:
 
 def _delete_absent(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
     present = f"SELECT {row_key_sql(table)} FROM {relation}"
-    deleted = _count(con, f"DELETE FROM purpose.src.{table.stored_name} WHERE _row_key NOT IN ({present})")
+    deleted = count(con, f"DELETE FROM purpose.src.{table.stored_name} WHERE _row_key NOT IN ({present})")
     return TableLoad(deleted=deleted)
-
-
-def _count(con: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = con.execute(sql).fetchone()
-    return int(row[0]) if row else 0

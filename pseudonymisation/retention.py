@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from pseudonymisation.policy.model import Policy, Table
-from storage import Workspace, attached
+from storage import Workspace, attached, count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,7 @@ def remove_expired(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str,
         if column is None:
             continue
         sql = f'DELETE FROM purpose.src.{table.stored_name} WHERE CAST("{column}" AS TIMESTAMPTZ) < ?'
-        row = con.execute(sql, [limit]).fetchone()
-        removed[table.stored_name] = int(row[0]) if row else 0
+        removed[table.stored_name] = count(con, sql, [limit])
     return removed
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from ingestion.landing import Batch
 from pseudonymisation.policy.model import SUBJECT_KINDS, Policy, Table
 from pseudonymisation.raw_rows import raw_relation, raw_value
-from storage import Workspace, attached, compact_copy
+from storage import Workspace, attached, compact_copy, count
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vault.subject (subject_id UUID NOT NULL, secret BLOB NOT NULL);
@@ -151,15 +151,14 @@ def _register_column(con: duckdb.DuckDBPyConnection, table: Table, registration:
 
 def _create_subjects(con: duckdb.DuckDBPyConnection, kind: str) -> int:
     con.execute("CREATE OR REPLACE TEMP TABLE newcomer AS SELECT DISTINCT alias_hash FROM candidate")
-    row = con.execute("SELECT count(*) FROM newcomer").fetchone()
-    count = int(row[0]) if row else 0
-    if count == 0:
+    newcomers = count(con, "SELECT count(*) FROM newcomer")
+    if newcomers == 0:
         return 0
     fresh = pa.table(
         {
-            "position": pa.array(range(1, count + 1), pa.int64()),
-            "subject_id": pa.array(_random_values(count, 16), pa.binary()),
-            "secret": pa.array(_random_values(count, 32), pa.binary()),
+            "position": pa.array(range(1, newcomers + 1), pa.int64()),
+            "subject_id": pa.array(_random_values(newcomers, 16), pa.binary()),
+            "secret": pa.array(_random_values(newcomers, 32), pa.binary()),
         }
     )
     con.register("fresh_secret", fresh)
@@ -173,7 +172,7 @@ def _create_subjects(con: duckdb.DuckDBPyConnection, kind: str) -> int:
     con.execute("INSERT INTO vault.subject SELECT subject_id, secret FROM newcomer_subject")
     con.execute("INSERT INTO vault.alias SELECT alias_hash, ?, subject_id FROM newcomer_subject", [kind])
     con.execute("DROP TABLE newcomer_subject; DROP TABLE newcomer; DROP TABLE candidate")
-    return count
+    return newcomers
 
 
 def _random_values(count: int, size: int) -> list[bytes]:

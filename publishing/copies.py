@@ -16,7 +16,7 @@ import duckdb
 
 from pseudonymisation.policy.model import Purpose
 from pseudonymisation.policy.reading import load_policy
-from storage import Home, LeiiError, Workspace, attach, replace_durably
+from storage import Home, LeiiError, Workspace, attach, count, replace_durably
 from storage.durable import fsync_folder
 
 CURRENT = "current.duckdb"
@@ -103,10 +103,7 @@ def _copy_table(con: duckdb.DuckDBPyConnection, purpose: str, name: str) -> int:
     if not columns:
         raise LeiiError(f"{purpose}: {MARTS}.{name} has not been built, so nothing of {purpose} is published")
     selected = ", ".join(_without_enum(purpose, name, column, type_) for column, type_ in columns)
-    row = con.execute(
-        f'CREATE TABLE copy.{MARTS}."{name}" AS SELECT {selected} FROM warehouse.{MARTS}."{name}"'
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return count(con, f'CREATE TABLE copy.{MARTS}."{name}" AS SELECT {selected} FROM warehouse.{MARTS}."{name}"')
 
 
 def _without_enum(purpose: str, table: str, column: str, type_: str) -> str:

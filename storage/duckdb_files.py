@@ -5,9 +5,10 @@ anything is ever really gone.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from duckdb_extensions import import_extension
@@ -56,6 +57,12 @@ def attach(con: duckdb.DuckDBPyConnection, path: Path, alias: str, key: bytes, *
         con.execute(f"ATTACH '{location}' AS {alias} (ENCRYPTION_KEY '{key_text(key)}'{mode})")
     except duckdb.Error as error:
         raise LeiiError(f"cannot open {path}: {_reason(error)}") from None
+
+
+def count(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] = ()) -> int:
+    """The number that a statement answers with: of a count, or of the rows that it inserted, updated or deleted."""
+    row = con.execute(sql, list(parameters)).fetchone()
+    return int(row[0]) if row else 0
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pseudonymisation.erasure.predicate import erased_by
 from pseudonymisation.loading_sql import rule_of, stored_columns
 from pseudonymisation.policy.model import HeldByLaw, Policy, Table
 from pseudonymisation.row_rules import row_is_touched
-from storage import Workspace, attached, compact_copy
+from storage import Workspace, attached, compact_copy, count
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS held.row (
@@ -129,8 +129,7 @@ def expire_held(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
     with open_held(con, workspace):
         for table in ("row", "identifier"):
             sql = f"DELETE FROM held.{table} WHERE held_until < CAST(CAST(? AS TIMESTAMPTZ) AS DATE)"
-            row = con.execute(sql, [workspace.now]).fetchone()
-            removed += int(row[0]) if row else 0
+            removed += count(con, sql, [workspace.now])
     if removed:
         key = workspace.keyring.zone_key("held")
         compact_copy(con, workspace.home.held_file, key, workspace.home.held_file, key)

@@ -104,7 +104,8 @@ def _may_keep_text(column: Column) -> bool:
 
 def _check_purpose_of_table(policy: Policy, table: Table, purpose: str) -> Iterator[str]:
     where = f"{table.source}.yml: {table.name}: {purpose}"
-    if table.event_at in table.columns and purpose not in table.columns[table.event_at].treatments:
+    dated = table.columns.get(table.event_at or "")
+    if dated is not None and purpose not in dated.treatments:
         yield f"{where}: is not given {table.event_at}, from which retention counts: coarsen it as far as the purpose allows"
     given = table.subject_outputs(purpose)
     for path, rule in table.subjects.items():
