@@ -127,7 +127,10 @@ def status(
 @app.command()
 def policy(
     check: Annotated[
-        bool, typer.Option("--check", help="Refuse a policy that is not whole, with every fault.")
+        bool, typer.Option("--check", help="Refuse a policy that is not whole, or that an erasure does not follow.")
+    ] = False,
+    as_map: Annotated[
+        bool, typer.Option("--map", help="Where each source column goes: models, published tables, readers.")
     ] = False,
     purpose: Annotated[str | None, typer.Option(help="This purpose only.")] = None,
     as_json: Json = False,
@@ -141,12 +144,21 @@ def policy(
     if purpose is not None and purpose not in whole.purposes:
         raise LeiiError(f"no purpose {purpose!r}: the policy has {', '.join(whole.purposes)}")
     if check:
+        from orchestration.coverage_check import require_coverage
+
         require_whole(whole)
+        models = require_coverage(whole)
         columns = sum(len(table.columns) for table in whole.tables.values())
-        _answer(as_json, {"is_whole": True}, f"the policy is whole: {columns} columns, {len(whole.purposes)} purposes")
+        sentence = f"the policy is whole: {columns} columns, {len(whole.purposes)} purposes"
+        covered = f"an erasure reaches every table: {models} models followed"
+        _answer(as_json, {"is_whole": True, "is_covered": True, "models": models}, f"{sentence}\n{covered}")
         return
     names = [purpose] if purpose else list(whole.purposes)
-    if as_json:
+    if as_map:
+        from orchestration.data_map_page import show_map
+
+        show_map(None if as_json else _console(), whole, names, _print_json)
+    elif as_json:
         _print_json(policy_as_json(whole, names))
     else:
         print_policy(_console(), whole, names)
