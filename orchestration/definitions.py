@@ -1,4 +1,4 @@
-"""Dagster's definitions: every table and model as an asset, by stage. `dagster dev -m orchestration.definitions` shows them."""
+"""Dagster's definitions: every table and model as an asset, by stage. `dagster dev` shows them."""
 
 from pathlib import Path
 
