@@ -4,34 +4,54 @@ Both languages are whole articles. A style sheet shows one of them: the Norwegia
 English. Without styles both are there, one below the other.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from html import escape
 
-from pseudonymisation.access.document import Export, FraudFlag, Gap, HeldTable, PurposeSection, Row, RowTable, Value
+from pseudonymisation.access.document import (
+    OTHER_PARTY,
+    YOU,
+    Export,
+    FraudFlag,
+    Gap,
+    HeldTable,
+    PurposeSection,
+    Row,
+    RowTable,
+    Value,
+)
 from pseudonymisation.access.labels import CATEGORIES, FIELDS, TABLES
 from pseudonymisation.access.page_style import STYLE
 from pseudonymisation.access.wording import (
     LANGUAGES,
     PARAMETERS,
+    PEOPLE,
     READERS,
     SOURCES,
     STATES,
     TREATMENTS,
+    VALUES,
     Language,
     purpose_words,
     text,
     word,
 )
 
-ROWS_SHOWN = 100
+ROWS_SHOWN, CARDS_SHOWN = 50, 20
 """Of a longer table the page shows the first rows; the JSON file has all."""
-COLUMNS_OF_A_TABLE = 6
+ROWS_UNFOLDED = 2
+COLUMNS_OF_A_TABLE = 7
 """Wider rows are shown as cards, which need no sideways scrolling."""
+
+
+TIME, DAY = "%d.%m.%Y %H:%M", "%d.%m.%Y"
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}($|T\d{2}:\d{2})")
 
 
 def render_page(export: Export) -> str:
     """The page as HTML."""
+    export = _calling_them_you(export)
     articles = "\n".join(_article(export, language) for language in LANGUAGES)
     return (
         '<!doctype html>\n<html lang="nb">\n<head>\n<meta charset="utf-8">\n'
@@ -40,6 +60,42 @@ def render_page(export: Export) -> str:
         f"<title>{text('title', 'nb')} – {text('title', 'en')}</title>\n<style>{STYLE}</style>\n</head>\n"
         f"<body>\n<main>\n{articles}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _calling_them_you(export: Export) -> Export:
+    """The same with the person's own account id, which tells them nothing, as "you" wherever it refers to their account."""
+    accounts = {
+        row.fields.get("account_id")
+        for source in export.sources
+        for table in source.tables
+        for row in table.rows
+        if (source.source, table.name) == ("app_db", "account")
+    }
+    return export.model_copy(
+        update={
+            "sources": [
+                source.model_copy(update={"tables": [_renamed(table, accounts) for table in source.tables]})
+                for source in export.sources
+            ]
+        }
+    )
+
+
+def _renamed(table: RowTable, accounts: set[Value | None]) -> RowTable:
+    if table.name == "account":
+        return table
+    rows = [
+        row.model_copy(
+            update={
+                "fields": {
+                    name: YOU if isinstance(value, str) and value in accounts else value
+                    for name, value in row.fields.items()
+                }
+            }
+        )
+        for row in table.rows
+    ]
+    return table.model_copy(update={"rows": rows})
 
 
 def _article(export: Export, lang: Language) -> str:
@@ -62,7 +118,7 @@ def _article(export: Export, lang: Language) -> str:
     made = _say(
         "made",
         lang,
-        made=_shown(export.made_at.isoformat(), lang),
+        made=f"{export.made_at:{TIME}}",
         number=export.privacy_request_id,
         gone=_day(export.deletes_itself_on, lang),
     )
@@ -132,7 +188,7 @@ def _purpose(purpose: PurposeSection, lang: Language) -> str:
     parts = [f"<h3>{escape(title)}</h3>", _card({name: escape(value) for name, value in facts.items()})]
     if not purpose.stored:
         return "".join([*parts, f"<p>{_say('nothing', lang)}</p>"])
-    parts.append(f"<h4>{_say('gets', lang)}</h4>{_treatments(purpose, lang)}")
+    parts.append(_folded(f"<h4>{_say('gets', lang)}</h4>", _treatments(purpose, lang)))
     parts.append(f"<h4>{_say('stored', lang)}</h4>" + "".join(_table(table, lang, 5) for table in purpose.stored))
     if purpose.computed:
         tables = "".join(_table(table, lang, 5) for table in purpose.computed)
@@ -246,25 +302,31 @@ def _requests(export: Export, lang: Language) -> str:
 def _table(table: RowTable, lang: Language, level: int) -> str:
     """A table's rows under a heading: as a grid where they are narrow, else as cards. Rows that say nothing are counted."""
     telling = [row for row in table.rows if _tells(row)]
-    shown = telling[:ROWS_SHOWN]
-    cells = [_cells(row, lang) for row in shown]
+    cells = [_cells(row, lang) for row in telling[:ROWS_SHOWN]]
     names = list(dict.fromkeys(name for row in cells for name in row))
+    is_grid = len(names) <= COLUMNS_OF_A_TABLE and len(cells) > 1
+    shown = cells if is_grid else cells[:CARDS_SHOWN]
     heading = f"<h{level}>{escape(_table_name(table.name, lang))} <small>({len(table.rows)})</small></h{level}>"
-    parts = [heading]
+    parts = []
     if len(telling) > len(shown):
         parts.append(f"<p>{_say('some', lang, shown=len(shown), count=len(telling))}</p>")
-    if len(names) <= COLUMNS_OF_A_TABLE and len(cells) > 1:
-        parts.append(_grid(names, [[row.get(name, "–") for name in names] for row in cells]))
+    if is_grid:
+        parts.append(_grid(names, [[row.get(name, "–") for name in names] for row in shown]))
     else:
-        parts += [_card(row) for row in cells]
+        parts += [_card(row) for row in shown]
     if len(table.rows) > len(telling):
         parts.append(f"<p>{_say('bare', lang, count=len(table.rows) - len(telling))}</p>")
-    return "".join(parts)
+    return _folded(heading, "".join(parts), is_open=len(shown) <= ROWS_UNFOLDED)
+
+
+def _folded(heading: str, content: str, *, is_open: bool = False) -> str:
+    """A part that opens on a click, without a script; on paper it is open."""
+    return f"<details{' open' if is_open else ''}><summary>{heading}</summary>{content}</details>"
 
 
 def _tells(row: Row) -> bool:
     """Whether a row says more than that it names the person."""
-    return any(not isinstance(value, str) or value not in STATES for value in row.fields.values())
+    return any(value not in (YOU, OTHER_PARTY) for value in row.fields.values())
 
 
 def _cells(row: Row, lang: Language) -> dict[str, str]:
@@ -298,7 +360,7 @@ def _grid(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: set[i
         for row in rows
     )
     return (
-        f'<table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<table role="table"{" class=narrow" if len(heads) == 2 else ""}><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
         f'<tbody role="rowgroup">{body}</tbody></table>'
     )
 
@@ -341,15 +403,19 @@ def _shown(value: Value, lang: Language) -> str:
     if isinstance(value, int | float):
         return _number(value, lang)
     if isinstance(value, list):
-        return escape(", ".join(word(STATES, one, lang) if one in STATES else one for one in value))
-    if value in STATES:
-        return f"<em>{escape(word(STATES, value, lang))}</em>"
+        return escape(", ".join(word(PEOPLE, one, lang) if one in PEOPLE else one for one in value))
+    if value in PEOPLE:
+        return f"<em>{escape(word(PEOPLE, value, lang))}</em>"
+    if lang == "nb" and value in VALUES:
+        return VALUES[value]
     moment = _as_moment(value)
-    return escape(value) if moment is None else f"<time>{moment:%d.%m.%Y %H:%M}</time>"
+    if moment is None:
+        return escape(value)
+    return f"<time>{moment:{TIME if len(value) > len('2026-11-15') else DAY}}</time>"
 
 
 def _as_moment(value: str) -> datetime | None:
-    if len(value) < 16 or not value[:4].isdigit() or value[10:11] != "T":
+    if not _TIME.match(value):
         return None
     try:
         return datetime.fromisoformat(value)

@@ -27,14 +27,17 @@ th { color: var(--soft); font-weight: 600; }
 .n { font-variant-numeric: tabular-nums; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem 1.25rem; margin: 0 0 .75rem;
   padding: .75rem 1rem; background: var(--wash); border-radius: .4rem; font-size: .9rem; break-inside: avoid; }
+summary { cursor: pointer; padding: .2rem 0; }
+summary > * { display: inline; }
+summary:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 dt { color: var(--soft); font-size: .8rem; }
 dd { margin: 0; }
 @media (max-width: 40rem) {
-  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-  table, tbody, tr, td { display: block; }
-  tr { padding: .5rem .75rem; margin-bottom: .5rem; background: var(--wash); border-radius: .4rem; }
-  td { border: 0; padding: .15rem 0; display: grid; grid-template-columns: 40% 1fr; gap: .5rem; }
-  td::before { content: attr(data-label); color: var(--soft); font-size: .8rem; }
+  :not(.narrow) > thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  table:not(.narrow), :not(.narrow) > tbody, :not(.narrow) > tbody > tr { display: block; }
+  :not(.narrow) > tbody > tr { padding: .5rem .75rem; margin-bottom: .5rem; background: var(--wash); border-radius: .4rem; }
+  :not(.narrow) > tbody td { border: 0; padding: .15rem 0; display: grid; grid-template-columns: 40% 1fr; gap: .5rem; }
+  :not(.narrow) > tbody td::before { content: attr(data-label); color: var(--soft); font-size: .8rem; }
   dl { grid-template-columns: 1fr; }
   dl > div { display: grid; grid-template-columns: 40% 1fr; gap: .5rem; }
 }
@@ -42,6 +45,8 @@ dd { margin: 0; }
   body { font-size: 9.5pt; }
   article { max-width: none; padding: 0; }
   .switch, nav { display: none; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  summary { list-style: none; }
   dl { background: none; border: 1px solid var(--line); }
   h2, h3, h4, h5 { break-after: avoid; }
   tr { break-inside: avoid; }

@@ -15,6 +15,7 @@ from pseudonymisation.erasure.predicate import erased_by, erased_in, names_sql
 from pseudonymisation.erasure.verify import NAMING_TYPES
 from pseudonymisation.loading_sql import outputs_of, rule_of, stored_columns
 from pseudonymisation.policy.model import Policy, Table
+from pseudonymisation.retention import event_column
 from pseudonymisation.row_rules import row_goes, row_is_touched
 
 PARTIES = ("customer_id", "provider_id")
@@ -107,19 +108,13 @@ def computed_rows(
 
 def _touched_rows(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) -> Found:
     rule, named = rule_of(table, purpose), erased_by(dict(stored_columns(table, purpose)))
-    order = _event_column(table, purpose) or "_row_key"
+    order = event_column(table, purpose) or "_row_key"
     return _dicts(
         con.execute(
             f"SELECT *, {row_goes(rule, named)} AS _goes FROM purpose.src.{table.stored_name} "
             f'WHERE {row_is_touched(rule, named)} ORDER BY "{order}" DESC, _row_key'
         )
     )
-
-
-def _event_column(table: Table, purpose: str) -> str | None:
-    """The purpose's column of the day that a row is about, if it gets one."""
-    treatments = table.columns[table.event_at].treatments if table.event_at else {}
-    return treatments[purpose].output if purpose in treatments else None
 
 
 def _tables(

@@ -141,10 +141,12 @@ def _gather(this: Reading, request: RightsRequest) -> Export:
 
 
 def _app_section(this: Reading, app: AppRows) -> SourceSection:
-    found = {
-        name: [Row(fields=own_fields(this.policy.table("app_db", name), row, this.person)) for row in rows.to_pylist()]
-        for name, rows in app.tables.items()
-    }
+    found = {}
+    for name, rows in app.tables.items():
+        table = this.policy.table("app_db", name)
+        order = table.event_at or table.updated_at or table.key[0]
+        newest = rows.sort_by([(order, "descending")]) if order in rows.column_names else rows
+        found[name] = [Row(fields=own_fields(table, row, this.person)) for row in newest.to_pylist()]
     return _source_section(this, "app_db", found)
 
 

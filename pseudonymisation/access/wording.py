@@ -170,8 +170,8 @@ TEXTS: dict[str, Pair] = {
     "yes": ("ja", "yes"),
     "no": ("nei", "no"),
     "some": (
-        "Viser {shown} av {count} rader, de nyeste først. Alle står i JSON-filen.",
-        "Showing {shown} of {count} rows, the newest first. All are in the JSON file.",
+        "Viser {shown} av {count} rader. Alle står i JSON-filen.",
+        "Showing {shown} of {count} rows. All are in the JSON file.",
     ),
     "bare": (
         "{count} rader nevner deg uten å si mer om deg enn det (for eksempel at noen så profilen din).",
@@ -265,9 +265,54 @@ STATES: dict[str, Pair] = {
     "stripe_customer": ("kunde hos Stripe", "customer at Stripe"),
     "stripe_account": ("konto hos Stripe", "account at Stripe"),
     "anonymous": ("informasjonskapsel", "cookie"),
+}
+
+PEOPLE: dict[str, Pair] = {
     YOU: ("deg", "you"),
     OTHER_PARTY: ("den andre parten", "the other party"),
 }
+
+VALUES: dict[str, str] = {
+    "active": "aktiv",
+    "suspended": "sperret",
+    "closed": "avsluttet",
+    "open": "åpen",
+    "booked": "bestilt",
+    "blocked": "sperret",
+    "in_progress": "i gang",
+    "completed": "utført",
+    "cancelled": "avlyst",
+    "no_show": "møtte ikke",
+    "matched": "funnet",
+    "expired": "utløpt",
+    "pending": "venter",
+    "accepted": "godtatt",
+    "declined": "avslått",
+    "customer": "kunde",
+    "provider": "tilbyder",
+    "platform": "Leii",
+    "card": "kort",
+    "hour": "time",
+    "job": "oppdrag",
+    "filed": "meldt",
+    "approved": "godkjent",
+    "rejected": "avvist",
+    "settled": "oppgjort",
+    "profile": "profil",
+    "banner": "banner",
+    "email": "e-post",
+    "marketing": "markedsføring",
+    "personalisation": "tilpasning",
+    "analytics_cookies": "informasjonskapsler for analyse",
+    "marketing_cookies": "informasjonskapsler for markedsføring",
+    "access": "innsyn",
+    "erasure": "sletting",
+    "rectification": "retting",
+    "succeeded": "gjennomført",
+    "paid": "betalt",
+    "verified": "bekreftet",
+}
+"""Norwegian words for the codes that fields hold."""
 
 
 def text(key: str, language: Language, **values: object) -> str:
