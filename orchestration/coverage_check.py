@@ -15,7 +15,7 @@ from orchestration.dbt_runs import DbtError, DbtServer, project_folder
 from orchestration.settings import load_settings
 from pseudonymisation.coverage.check import check_coverage
 from pseudonymisation.coverage.declared import load_exemptions
-from pseudonymisation.coverage.models import Model, incremental_relations, read_models
+from pseudonymisation.coverage.models import KINDS, Model, incremental_relations, read_models
 from pseudonymisation.coverage.standing import check_home
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import PolicyError
@@ -23,7 +23,6 @@ from storage import KeyRingError, Workspace, write_durably
 from storage.extensions import install_extensions
 
 PARTS = ("models", "macros", "seeds", "dbt_project.yml", "profiles.yml")
-KEPT_NODES = ("model", "seed", "snapshot")
 KEPT = ("metadata", "nodes", "sources", "macros")
 
 
@@ -54,7 +53,7 @@ def compiled_models(project: Path | None = None) -> list[Model]:
     project's target folder until a file of the project changes. Raises DbtError if dbt cannot compile the project.
     """
     project = project or project_folder()
-    kept, state = project / "target" / "coverage.json", _state(project)
+    kept, state = project / "target" / "coverage.json", project_state(project)
     content = _read(kept)
     if content is None or content["state"] != state:
         content = {"state": state, **_compile(project)}
@@ -128,7 +127,7 @@ def _manifest(target: Path) -> dict[str, Any]:
 def _kept(manifest: Mapping[str, Any]) -> dict[str, Any]:
     own = manifest["metadata"]["project_name"]
     kept = {part: manifest[part] for part in KEPT}
-    kept["nodes"] = {name: node for name, node in kept["nodes"].items() if node["resource_type"] in KEPT_NODES}
+    kept["nodes"] = {name: node for name, node in kept["nodes"].items() if node["resource_type"] in KINDS}
     kept["macros"] = {name: macro for name, macro in kept["macros"].items() if macro["package_name"] == own}
     return kept
 
@@ -141,10 +140,10 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _state(project: Path) -> str:
+def project_state(project: Path) -> str:
     """A hash of everything that the compiled SQL depends on."""
     files = sorted(file for part in PARTS for file in (project / part, *(project / part).rglob("*")) if file.is_file())
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {KINDS}".encode())
     for file in files:
         digest.update(f"{file.relative_to(project)}\0{file.stat().st_size}\0".encode())
         digest.update(file.read_bytes())

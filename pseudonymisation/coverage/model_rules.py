@@ -46,6 +46,8 @@ def _check_model(policy: Policy, model: Model, lineage: PurposeLineage | None) -
         yield "stands in the folder of no purpose"
         return
     yield from _rule(policy, model, lineage)
+    if model.has_other_hooks:
+        yield "has a hook that does more than remove its rows (remove_rows_...): what it writes is not followed"
     if lineage is None or model.kind != "model":
         return
     found = lineage.relations[model.relation]

@@ -5,8 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+KINDS = ("model", "seed", "snapshot", "operation")
+"""Nodes of dbt's that write: an operation is a statement before or after a whole run."""
+
 MACRO_CALL = re.compile(r"\b([a-z]\w*)\s*\(")
 REFERENCE = re.compile(r"""\bref\(\s*["'](\w+)["']\s*\)""")
+REMOVAL = re.compile(r"\{\{\s*remove_rows_(without_source|where)\(.*\)\s*\}\}", re.DOTALL)
 WITHOUT_SOURCE = re.compile(
     r"""remove_rows_without_source\(\s*["'](\w+)["']\s*,\s*ref\(\s*["'](\w+)["']\s*\)\s*(?:,\s*["'](\w+)["']\s*)?\)"""
 )
@@ -25,10 +29,10 @@ class Hook:
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One model, seed or snapshot. `relation` is schema.table; `parents` and the hooks' `reads` are relations too.
+    """One model, seed, snapshot or operation. `relation` is schema.table; `parents` and the hooks' `reads` are relations too.
 
     `incremental_sql` is what an incremental model runs once its table is there; None for every other model.
-    `erasure` is what its `meta` says, as it stands there.
+    `erasure` is what its `meta` says, as it stands there. `has_other_hooks`: it has hooks that do more than remove its rows.
     """
 
     name: str
@@ -45,7 +49,7 @@ class Model:
     unique_key: str | None
     strategy: str | None
     hooks: tuple[Hook, ...]
-    is_selected: bool
+    has_other_hooks: bool
 
 
 def read_models(full: Mapping[str, Any], incremental: Mapping[str, Any]) -> list[Model]:
@@ -53,11 +57,7 @@ def read_models(full: Mapping[str, Any], incremental: Mapping[str, Any]) -> list
 
     `full` was compiled against an empty database, `incremental` against one in which every incremental table is there.
     """
-    nodes = {
-        unique_id: node
-        for unique_id, node in full["nodes"].items()
-        if node["resource_type"] in ("model", "seed", "snapshot")
-    }
+    nodes = {unique_id: node for unique_id, node in full["nodes"].items() if node["resource_type"] in KINDS}
     relations = {unique_id: _relation(node) for unique_id, node in {**nodes, **full["sources"]}.items()}
     by_name = {node["name"]: relations[unique_id] for unique_id, node in nodes.items()}
     macros = {node["name"]: node for node in full["macros"].values() if node["package_name"] == _project(full)}
@@ -82,11 +82,10 @@ def _model(
 ) -> Model:
     config = node["config"]
     is_incremental = config["materialized"] == "incremental"
-    purpose = _purpose(node)
     return Model(
         name=node["name"],
         kind=node["resource_type"],
-        purpose=purpose,
+        purpose=_purpose(node),
         relation=_relation(node),
         materialized=config["materialized"],
         is_public=(config.get("access") or node.get("access")) == "public",
@@ -98,7 +97,8 @@ def _model(
         unique_key=config.get("unique_key"),
         strategy=config.get("incremental_strategy"),
         hooks=tuple(_hook(hook["sql"], by_name, macros) for hook in config.get("pre-hook", [])),
-        is_selected=node["original_file_path"].startswith(f"models/{purpose}/"),
+        has_other_hooks=bool(config.get("post-hook"))
+        or any(not REMOVAL.fullmatch(hook["sql"].strip()) for hook in config.get("pre-hook", [])),
     )
 
 

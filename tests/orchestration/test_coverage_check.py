@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.coverage_check import project_state
 from pseudonymisation.loading import open_purpose
 from storage import Workspace
 from tests.integration.conftest import Town
@@ -49,6 +50,23 @@ def test_databases_without_their_keys_are_not_taken_for_checked(workspace: Works
     done = leii("policy", "--check", home=workspace.home.root)
     assert done.returncode == 1
     assert "what is in its databases is not known: no keyring" in done.stderr
+
+
+def test_models_are_compiled_anew_when_any_file_that_they_depend_on_changes(tmp_path: Path) -> None:
+    names = ("models/a.sql", "models/b/_b.yml", "macros/m.sql", "seeds/s.csv", "dbt_project.yml", "profiles.yml")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as it was")
+    states = [project_state(tmp_path)]
+    for name in names:
+        (tmp_path / name).write_text("as it is ")
+        states.append(project_state(tmp_path))
+    (tmp_path / "models" / "a.sql").rename(tmp_path / "models" / "c.sql")
+    states.append(project_state(tmp_path))
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "manifest.json").write_text("dbt's own")
+    assert len(set(states)) == len(names) + 2
+    assert project_state(tmp_path) == states[-1]
 
 
 def test_the_map_fits_a_screen_and_names_where_a_column_ends(tmp_path: Path) -> None:

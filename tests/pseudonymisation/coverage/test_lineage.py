@@ -34,7 +34,7 @@ def model(sql: str, **changes: object) -> Model:
         "unique_key": None,
         "strategy": None,
         "hooks": (),
-        "is_selected": True,
+        "has_other_hooks": False,
     }
     return Model(**{**plain, "sql": sql, **changes})  # type: ignore[arg-type]
 

@@ -14,6 +14,12 @@ from pseudonymisation.policy.model import Policy
 pytestmark = pytest.mark.slow
 
 EDITS = (
+    ("dbt_project.yml", "clean-targets:", 'on-run-end: ["create table kept as select 1 as one"]\nclean-targets:'),
+    (
+        "models/market_trends/marts/agg_market_season.sql",
+        "with ",
+        "{{ config(post_hook='create table kept (a int)') }}\nwith ",
+    ),
     ("dbt_project.yml", "        rules: {+meta: {erasure: computed}}\n", ""),
     (
         "dbt_project.yml",
@@ -47,6 +53,8 @@ NEW = {
     "models/fraud/other/int_in_no_layer.sql": "select count(*) as logins from {{ ref('stg_fraud__login') }}",
 }  # fmt: skip
 FOUND = {
+    "dbt: operation: ",
+    "dbt: market_trends: marts.agg_market_season: has a hook that does more",
     "dbt: fraud: intermediate.int_rule_",
     "dbt: matching: staging.stg_matching__",
     "dbt: accounting: marts.fct_payment: says `rebuilt`",
