@@ -91,9 +91,9 @@ def _compile_in(server: DbtServer, project: Path, folder: Path) -> dict[str, Any
             [*_arguments("compile", project, folder / "incremental"), "--select", "config.materialized:incremental"],
         ),
     }
-    for answer in answers.values():
-        if not answer.result()["ok"]:
-            raise DbtError(f"dbt cannot compile the project: {answer.result()['error']}")
+    for answer in [answer.result() for answer in answers.values()]:  # both have ended before the folder goes
+        if not answer["ok"]:
+            raise DbtError(f"dbt cannot compile the project: {answer['error']}")
     return {name: _kept(_manifest(folder / name)) for name in answers}
 
 
