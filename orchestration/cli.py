@@ -84,6 +84,31 @@ def access(
 
 
 @app.command()
+def correct(
+    request: Annotated[
+        int | None, typer.Option(help="A request in app.privacy_request; all that wait if none.")
+    ] = None,
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
+    """Bring what people corrected in the app to every purpose, and see that the old values are gone."""
+    from dataclasses import asdict
+
+    from orchestration.console import stage_display
+    from orchestration.context import open_run
+    from orchestration.rights import carry_corrections
+
+    this = open_run(needs=("app_db_dsn",))
+    with stage_display(3 * len(this.purposes) + 3, quiet=as_json) as display:
+        corrections = carry_corrections(this, request, wait_seconds=wait, on_change=display)
+    done = sum(one.is_done for one in corrections)
+    content = [asdict(one) | {"is_done": one.is_done} for one in corrections]
+    _answer(as_json, content, f"{done} of {len(corrections)} corrections are in every purpose, the old values gone")
+    if done < len(corrections):
+        raise LeiiError("a correction has not reached every purpose: see --json; the next run takes it up")
+
+
+@app.command()
 def publish(
     purposes: Annotated[list[str] | None, typer.Argument(help="Purposes; all if none is named.")] = None,
     as_json: Json = False,
@@ -248,6 +273,16 @@ def notebook(
     from orchestration.viewing import run_notebook
 
     run_notebook(purpose, port)
+
+
+@app.command()
+def dagster(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Open Dagster on the runs of `leii run`: assets with their lineage, checks, schedules and sensors."""
+    from orchestration.viewing import run_dagster
+
+    run_dagster(port)
 
 
 @app.command()

@@ -1,4 +1,7 @@
-"""Notebooks and the dashboard: on the loopback address only, on published copies only, telling nobody of their use."""
+"""What is looked at in a browser, on the loopback address only and telling nobody of its use.
+
+Notebooks and the dashboard see published copies and nothing else; Dagster's pages show names, times and counts.
+"""
 
 import os
 import subprocess
@@ -6,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import Settings, config_file, load_settings
 from pseudonymisation.policy.reading import load_policy
 from storage import LeiiError
 
@@ -45,6 +48,21 @@ def run_dashboard(port: int) -> None:
     _serve([sys.executable, "-m", "streamlit", "run", str(page), *flags], load_policy().purposes)
 
 
+def run_dagster(port: int) -> None:
+    """Serve Dagster's pages, with its schedules and sensors, on the run storage that `leii run` writes."""
+    from orchestration.instance import prepare_dagster_home
+
+    settings = load_settings()
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(prepare_dagster_home(settings.place())),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+        "LEII_CONFIG": str(config_file().absolute()) if config_file().is_file() else "",
+    }
+    options = ["--module-name", "orchestration.definitions", "--host", LOOPBACK, "--port", str(port)]
+    _wait_for([sys.executable, "-m", "dagster", "dev", *options], environment)
+
+
 def viewing_environment(settings: Settings, purposes: Iterable[str]) -> dict[str, str]:
     """The environment of a viewer: where LEII_HOME is, the keys of these published copies, and no way to the sources."""
     hidden = ("LEII_APP_DB_DSN", "LEII_STRIPE_API_KEY", "LEII_EVENTS_ROOT", "LEII_CONFIG")
@@ -61,8 +79,12 @@ def _serve(command: list[str], purposes: Iterable[str]) -> None:
     settings = load_settings()
     if not settings.place().root.is_dir():
         raise LeiiError(f"nothing is in {settings.place().root} yet: run `leii run` or `leii demo` first")
+    _wait_for(command, viewing_environment(settings, purposes))
+
+
+def _wait_for(command: list[str], environment: dict[str, str]) -> None:
     try:
-        code = subprocess.run(command, env=viewing_environment(settings, purposes), check=False).returncode
+        code = subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:
         return
     if code not in (0, 130, -2):
