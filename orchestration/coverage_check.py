@@ -16,7 +16,7 @@ from orchestration.settings import load_settings
 from pseudonymisation.coverage.check import check_coverage
 from pseudonymisation.coverage.declared import load_exemptions
 from pseudonymisation.coverage.models import KINDS, Model, incremental_relations, read_models
-from pseudonymisation.coverage.standing import check_home
+from pseudonymisation.coverage.standing import check_files, check_home, has_databases
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import PolicyError
 from storage import KeyRingError, Workspace, write_durably
@@ -35,12 +35,14 @@ def require_coverage(policy: Policy) -> int:
     problems = check_coverage(policy, exemptions, models)
     settings = load_settings()
     home = settings.place()
-    if home.root.is_dir() and any(home.root.iterdir()):
-        try:
+    try:
+        if has_databases(home):
             workspace = Workspace(home=home, keyring=settings.keys(), now=settings.moment())
             problems += check_home(workspace, policy, exemptions, models)
-        except KeyRingError as error:
-            problems.append(f"{home.root}: what is in its databases is not known: {error}")
+        else:
+            problems += check_files(home, policy)
+    except KeyRingError as error:
+        problems.append(f"{home.root}: what is in its databases is not known: {error}")
     if problems:
         raise PolicyError(problems)
     return len(models)

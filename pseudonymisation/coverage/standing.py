@@ -11,7 +11,7 @@ import duckdb
 from pseudonymisation.coverage.declared import Exemptions
 from pseudonymisation.coverage.models import Model
 from pseudonymisation.policy.model import Policy
-from storage import LeiiError, Workspace, attached
+from storage import Home, LeiiError, Workspace, attached
 from storage.contents import unknown_files
 
 STORED_AS = {"table": "table", "incremental": "table", "view": "view"}
@@ -40,14 +40,23 @@ class Database:
 
 def check_home(workspace: Workspace, policy: Policy, exemptions: Exemptions, models: Sequence[Model]) -> list[str]:
     """One sentence for each table that no rule and no model names, for each unknown file, and for what cannot be read."""
-    problems = [
-        f"{name}: a file of no kind that storage/contents.py names: remove it, or name it there"
-        for name in unknown_files(workspace.home, policy.purposes)
-    ]
+    problems = check_files(workspace.home, policy)
     with workspace.connect() as con:
         for database in _databases(workspace, policy, exemptions, models):
             problems.extend(_stray(con, database))
     return problems + _stray_in_register(workspace, exemptions)
+
+
+def check_files(home: Home, policy: Policy) -> list[str]:
+    """One sentence for each file of an unknown kind; needs no key."""
+    return [
+        f"{name}: a file of no kind that storage/contents.py names: remove it, or name it there"
+        for name in unknown_files(home, policy.purposes)
+    ]
+
+
+def has_databases(home: Home) -> bool:
+    return any(home.root.rglob("*.duckdb"))
 
 
 def _databases(

@@ -47,6 +47,9 @@ def test_a_stray_table_and_a_stray_file_fail_the_check(workspace: Workspace) -> 
 def test_databases_without_their_keys_are_not_taken_for_checked(workspace: Workspace) -> None:
     workspace.home.default_keyring_file.unlink()
     (workspace.home.root / "run.lock").touch()
+    assert leii("policy", "--check", home=workspace.home.root).returncode == 0
+    workspace.home.held_file.parent.mkdir()
+    workspace.home.held_file.touch()
     done = leii("policy", "--check", home=workspace.home.root)
     assert done.returncode == 1
     assert "what is in its databases is not known: no keyring" in done.stderr
