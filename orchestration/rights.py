@@ -1,12 +1,16 @@
 """`leii access` and `leii correct`: what a person may ask for besides an erasure, carried out and answered."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingestion.stripe_client import StripeApi, open_api
-from orchestration.context import Run
+from orchestration import dbt_runs, steps
+from orchestration.context import Run, active_run
+from orchestration.report import Stage
 from pseudonymisation.access.exports import WrittenExport
-from pseudonymisation.access.requests import require_request
+from pseudonymisation.access.requests import RightsRequest, requests_to_carry_out, require_request
 from pseudonymisation.access.run import Sources, export_person
+from pseudonymisation.correction import PurposeStanding, corrections_standing
 from pseudonymisation.erasure.receipts import COMPLAIN, Receipt
 from publishing.receipts import write_receipts
 from storage import exclusive_run
@@ -16,6 +20,21 @@ STRIPE_RETRIES = 2
 
 ACCESS_GIVEN = "Oversikten over hva vi har om deg, er laget."
 ACCESS_INCOMPLETE = "Oversikten over hva vi har om deg, ble ikke fullstendig. Vi prøver igjen."
+
+CORRECTED = "Det du har rettet i appen, er rettet i hele analysesystemet, og den gamle verdien er borte."
+NOT_CORRECTED = "Det du har rettet i appen, er ikke kommet frem overalt ennå. Vi prøver igjen."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """How every purpose stands with what one request corrected."""
+
+    privacy_request_id: int
+    purposes: tuple[PurposeStanding, ...]
+
+    @property
+    def is_done(self) -> bool:
+        return all(standing.is_right for standing in self.purposes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +55,54 @@ def give_access(run: Run, privacy_request_id: int, *, wait_seconds: float = 0.0)
         text = ACCESS_GIVEN if export.is_complete else ACCESS_INCOMPLETE
         write_receipts(run.dsn, [_receipt(privacy_request_id, text, is_done=export.is_complete)], run.workspace.now)
     return AccessGiven(written=written, gaps=tuple(f"{gap.place}: {gap.reason}" for gap in export.gaps))
+
+
+def carry_corrections(
+    run: Run,
+    privacy_request_id: int | None,
+    *,
+    wait_seconds: float = 0.0,
+    on_change: Callable[[Stage], None] = lambda stage: None,
+) -> list[Correction]:
+    """Bring what these requests (None: all that wait) corrected in the app to every purpose, look, and tell the app.
+
+    Nothing is built if every purpose has it already. Raises LeiiError for a request that is unknown, unverified or
+    withdrawn, and at the first stage that fails.
+    """
+    run.report.on_change = on_change
+    if privacy_request_id is None:
+        requests = requests_to_carry_out(run.dsn, "rectification")
+    else:
+        requests = [require_request(run.dsn, privacy_request_id, "rectification")]
+    with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+        corrections = [_standing(run, request) for request in requests]
+        if not all(one.is_done for one in corrections):
+            _carry(run)
+            corrections = [_standing(run, request) for request in requests]
+        receipts = [
+            _receipt(one.privacy_request_id, CORRECTED if one.is_done else NOT_CORRECTED, is_done=one.is_done)
+            for one in corrections
+        ]
+        write_receipts(run.dsn, receipts, run.workspace.now)
+    return corrections
+
+
+def _standing(run: Run, request: RightsRequest) -> Correction:
+    standing = corrections_standing(run.workspace, run.policy, run.dsn, request.account_id)
+    return Correction(privacy_request_id=request.privacy_request_id, purposes=tuple(standing))
+
+
+def _carry(run: Run) -> None:
+    """The stages of a run, for what is new in the app database alone."""
+    dbt_runs.begin_parsing(run.home)
+    steps.pull_app_db(run)
+    steps.register_people(run)
+    for purpose in run.purposes:
+        steps.load_purpose(run, purpose)
+    for purpose in run.purposes:
+        steps.build_models(run, purpose)
+        steps.publish(run, purpose)
+    steps.empty_landing(run)
 
 
 def _stripe(run: Run) -> StripeApi | None:

@@ -14,14 +14,19 @@ from orchestration.context import Run
 from orchestration.dbt_runs import DbtBuild, build_purpose, fresh_manifest
 from orchestration.report import Stage
 from pseudonymisation import loading
+from pseudonymisation.compaction import compact_if_due
 from pseudonymisation.loading import PurposeLoad, takers
 from pseudonymisation.vault import registrations
-from publishing.copies import PublishedCopy, publish_purpose
+from publishing.copies import PublishedCopy, publish_purpose, remove_replaced
 from publishing.fraud_flags import FlagsWritten, write_fraud_flags
+from publishing.readers import LET_GO_AFTER_SECONDS
 from publishing.receipts import write_receipts
 from storage import LeiiError
 
 NO_BATCH_YET = 2**62
+
+WAIT_FOR_READERS_SECONDS = 2 * LET_GO_AFTER_SECONDS
+"""How long an erasure waits for readers to let go of the copies before the newest; then it is left to the next run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +133,10 @@ def prepare_erasures(run: Run) -> tuple[str, ...]:
 
 
 def build_models(run: Run, purpose: str) -> DbtBuild:
-    """Build and test a purpose's dbt models. Raises DbtError if one fails."""
+    """Build and test a purpose's dbt models, and purge its file of what was corrected. Raises DbtError if one fails."""
     with run.report.stage("build", purpose) as stage:
         build = build_purpose(run.workspace, purpose)
+        compact_if_due(run.workspace, purpose)
         models = [node for node in build.nodes if node.unique_id.startswith("model.")]
         stage.counts = {"models": len(models), "tests": len(build.nodes) - len(models)}
         stage.warnings += [f"{purpose}: {n.unique_id.split('.')[2]} warns" for n in build.nodes if n.status == "warn"]
@@ -151,6 +157,9 @@ def finish_erasures(run: Run) -> tuple[str, ...]:
     from pseudonymisation.erasure.run import finish_erasures
 
     with run.report.stage("certify") as stage:
+        for purpose in run.purposes:
+            for version in remove_replaced(run.home, purpose, wait_seconds=WAIT_FOR_READERS_SECONDS):
+                stage.warnings.append(f"{purpose}: a reader still has version {version} open, which has been replaced")
         result = finish_erasures(run.workspace, run.policy)
         stage.counts = {"certificates": len(result.certificates), "blocked": len(result.blocked)}
         stage.warnings += [f"an erasure is not finished: {reason}" for reason in result.blocked]

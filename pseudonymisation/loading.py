@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from ingestion.landing import Batch, Landing
+from pseudonymisation.compaction import corrected_rows, create_mark, note_compaction_due
 from pseudonymisation.loading_sql import (
     create_table_sql,
     row_key_sql,
@@ -92,6 +93,7 @@ def open_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: 
     with attached(con, workspace.home.warehouse_file(purpose), "purpose", key):
         con.execute("CREATE SCHEMA IF NOT EXISTS purpose.src")
         con.execute("CREATE TABLE IF NOT EXISTS purpose.src._taken_batch (batch_id BIGINT NOT NULL)")
+        create_mark(con)
         yield
 
 
@@ -113,6 +115,8 @@ def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose
                 done[table_.stored_name] = done[table_.stored_name].plus(result)
             for name, expired in remove_expired(con, policy, purpose, workspace.now).items():
                 done[name] = done[name].plus(TableLoad(expired=expired))
+                if expired:
+                    note_compaction_due(con)
             landing.mark_taken(purpose, [batch.batch_id for batch in batches])
             con.execute("DELETE FROM purpose.src._taken_batch")  # only now: landing says it from here on
     return PurposeLoad(purpose=purpose, batches=len(batches), tables=dict(done))
@@ -167,9 +171,13 @@ def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation
         f"CREATE OR REPLACE TEMP TABLE staged AS {treated_rows_sql(table, purpose, relation, batch_id)} {newest}"
     )
     target = f"purpose.src.{table.stored_name}"
+    corrected = corrected_rows(con, table, purpose)
     deleted = count(con, f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM staged)")
     if table.source == "stripe":
-        deleted += count(con, _delete_deleted_sql(table, relation, target))
+        gone = count(con, _delete_deleted_sql(table, relation, target))
+        corrected, deleted = corrected + gone, deleted + gone
+    if corrected:
+        note_compaction_due(con)
     loaded = count(con, f"INSERT INTO {target} SELECT * EXCLUDE (_refusal) FROM staged WHERE _refusal IS NULL")
     refusals = dict(
         con.execute("SELECT _refusal, count(*) FROM staged WHERE _refusal IS NOT NULL GROUP BY 1").fetchall()
@@ -194,4 +202,6 @@ def _delete_deleted_sql(table: Table, relation: str, target: str) -> str:
 def _delete_absent(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
     present = f"SELECT {row_key_sql(table)} FROM {relation}"
     deleted = count(con, f"DELETE FROM purpose.src.{table.stored_name} WHERE _row_key NOT IN ({present})")
+    if deleted:
+        note_compaction_due(con)
     return TableLoad(deleted=deleted)

@@ -74,15 +74,17 @@ def _calling_them_you(export: Export) -> Export:
     return export.model_copy(
         update={
             "sources": [
-                source.model_copy(update={"tables": [_renamed(table, accounts) for table in source.tables]})
+                source.model_copy(
+                    update={"tables": [_renamed(source.source, table, accounts) for table in source.tables]}
+                )
                 for source in export.sources
             ]
         }
     )
 
 
-def _renamed(table: RowTable, accounts: set[Value | None]) -> RowTable:
-    if table.name == "account":
+def _renamed(source: str, table: RowTable, accounts: set[Value | None]) -> RowTable:
+    if (source, table.name) == ("app_db", "account"):
         return table
     rows = [
         row.model_copy(
@@ -384,9 +386,15 @@ def _table_name(name: str, lang: Language) -> str:
 
 
 def _field(name: str, lang: Language) -> str:
-    if lang == "nb" and name in FIELDS:
-        return FIELDS[name]
-    words = name.replace("_", " ").replace(".", " › ")
+    """A field's label; of a path each part, but for what only numbers a list."""
+    parts = [part for part in name.split(".") if not part.isdigit() and part not in ("data", "*")]
+    return " › ".join(_part(part, lang) for part in parts) or name
+
+
+def _part(part: str, lang: Language) -> str:
+    if lang == "nb" and part in FIELDS:
+        return FIELDS[part]
+    words = part.replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
