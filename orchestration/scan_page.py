@@ -13,6 +13,8 @@ from pseudonymisation.scan import ScanReport, read_identifiers, scan_home
 from pseudonymisation.scan.home import Progress as OnBytes
 from storage import LeiiError, Workspace, exclusive_run
 
+_SHOWN_RUNS = 8
+
 
 def run_scan(file: str, *, wait_seconds: float, quiet: bool) -> ScanReport:
     """Scan LEII_HOME for the identifiers of a file, or of standard input for `-`, while nothing else runs there."""
@@ -31,11 +33,20 @@ def print_scan(console: Any, report: ScanReport) -> None:
     for (name, place, encoding), group in groupby(report.findings, lambda f: (f.file, f.place, f.encoding)):
         findings = list(group)
         times = sum(finding.count for finding in findings)
-        lines = compact([finding.line for finding in findings])
         console.print(f"[red]found[/red]     {_plain(name)}", soft_wrap=True)
-        console.print(f"          {_plain(place)}: {encoding}, {_lines(lines)}, {times:,} times", soft_wrap=True)
+        console.print(
+            f"          {_plain(place)}: {encoding}, {_lines([finding.line for finding in findings])}, "
+            f"{'once' if times == 1 else f'{times:,} times'}",
+            soft_wrap=True,
+        )
     for unread in report.unread:
         console.print(f"[yellow]not read[/yellow]  {_plain(unread.file)}: {_plain(unread.reason)}", soft_wrap=True)
+    for file in sorted({one.file for one in report.uncompacted}):
+        what = ", ".join(one.reason for one in report.uncompacted if one.file == file)
+        console.print(
+            f"[yellow]deleted[/yellow]   {_plain(file)}: {_plain(what)}; searched as raw bytes only, which compression hides",
+            soft_wrap=True,
+        )
     for name in report.left_out:
         console.print(f"left out  {_plain(name)}: it holds keys", soft_wrap=True)
     kinds = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
@@ -45,7 +56,9 @@ def print_scan(console: Any, report: ScanReport) -> None:
         soft_wrap=True,
     )
     if report.is_clean:
-        console.print("[green]nothing is left of them[/green], and every file was read", soft_wrap=True)
+        files = len({one.file for one in report.uncompacted})
+        doubt = f"; deleted rows in {files} files may hold more until those are compacted" if files else ""
+        console.print(f"[green]nothing of them was found[/green], and every file was read{doubt}", soft_wrap=True)
 
 
 def require_clean(report: ScanReport) -> None:
@@ -55,7 +68,7 @@ def require_clean(report: ScanReport) -> None:
     unread = len({one.file for one in report.unread})
     if found:
         also = f"; and {unread} files could not be read, which may hold more" if unread else ""
-        raise LeiiError(f"{found} of {report.identifiers} identifiers are still there, in {places} places{also}")
+        raise LeiiError(f"{found} of {report.identifiers} identifiers were found, in {places} places{also}")
     if unread:
         raise LeiiError(
             f"nothing was found, but the scan is not clean: {unread} files could not be read, and may hold what was looked for"
@@ -73,8 +86,11 @@ def compact(lines: Sequence[int]) -> str:
     return ", ".join("-".join(map(str, run)) for run in runs)
 
 
-def _lines(lines: str) -> str:
-    return f"line {lines}" if lines.isdigit() else f"lines {lines}"
+def _lines(lines: Sequence[int]) -> str:
+    runs = compact(lines).split(", ")
+    if len(runs) > _SHOWN_RUNS:
+        return f"{len(set(lines)):,} lines ({', '.join(runs[:_SHOWN_RUNS])}, …; all with --json)"
+    return f"line{'s' * (len(set(lines)) > 1)} {', '.join(runs)}"
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,15 @@ What is found is named by file, place and the line of the identifier, never by i
 
 from pseudonymisation.scan.home import scan_home
 from pseudonymisation.scan.identifiers import Identifier, identifiers_of, read_identifiers
-from pseudonymisation.scan.report import Finding, ScanReport, Unread
+from pseudonymisation.scan.report import Finding, ScanReport, Uncompacted, Unread
 
-__all__ = ["Finding", "Identifier", "ScanReport", "Unread", "identifiers_of", "read_identifiers", "scan_home"]
+__all__ = [
+    "Finding",
+    "Identifier",
+    "ScanReport",
+    "Uncompacted",
+    "Unread",
+    "identifiers_of",
+    "read_identifiers",
+    "scan_home",
+]

@@ -14,8 +14,8 @@ import duckdb
 from pseudonymisation.scan.formats.source import Content, Source
 from pseudonymisation.scan.identifiers import Identifier
 from pseudonymisation.scan.kinds import UNKNOWN, Kind, kind_of
-from pseudonymisation.scan.pieces import Found, Gap, Piece, unescaped
-from pseudonymisation.scan.report import ScanReport, Unread, findings_of
+from pseudonymisation.scan.pieces import Found, Gap, Piece, Remains, unescaped
+from pseudonymisation.scan.report import ScanReport, Uncompacted, Unread, findings_of
 from pseudonymisation.scan.search import Searcher
 from storage import LeiiError, Workspace
 
@@ -33,6 +33,7 @@ class _Scan:
     searcher: Searcher
     connect: Callable[[], duckdb.DuckDBPyConnection]
     unread: set[Unread] = field(default_factory=set)
+    uncompacted: set[Uncompacted] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
     left_out: list[str] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
@@ -59,11 +60,14 @@ def scan_home(workspace: Workspace, identifiers: Sequence[Identifier], on_bytes:
             if on_bytes is not None:
                 on_bytes(scan.bytes_searched - before)
         searcher.finish()
-    unread = tuple(sorted(Unread(file=searcher.redact(one.file), reason=one.reason) for one in scan.unread))
+    redact = searcher.redact
+    unread = sorted(Unread(file=redact(one.file), reason=one.reason) for one in scan.unread)
+    uncompacted = sorted(Uncompacted(file=redact(one.file), reason=one.reason) for one in scan.uncompacted)
     return ScanReport(
-        findings=findings_of(searcher.matches, searcher.redact),
-        unread=unread,
-        files_read=sum(scan.kinds.values()) - len({one.file for one in unread}),
+        findings=findings_of(searcher.matches, redact),
+        unread=tuple(unread),
+        uncompacted=tuple(uncompacted),
+        files_read=sum(scan.kinds.values()) - len({one.file for one in scan.unread}),
         bytes_searched=scan.bytes_searched,
         identifiers=len(identifiers),
         kinds=dict(sorted(scan.kinds.items())),
@@ -146,6 +150,8 @@ def _scan_content(
 def _take(scan: _Scan, file: str, found: Found, within: tuple[str, ...]) -> None:
     if isinstance(found, Gap):
         scan.unread.add(Unread(file=file, reason=found.reason))
+    elif isinstance(found, Remains):
+        scan.uncompacted.add(Uncompacted(file=file, reason=found.reason))
     elif isinstance(found, Piece):
         _add(scan, file, found, within)
         if found.form == "text":

@@ -36,7 +36,14 @@ class Gap:
     reason: str
 
 
-Found: TypeAlias = Piece | Inner | Gap
+@dataclass(frozen=True, kw_only=True)
+class Remains:
+    """Deleted content that may still be there and was searched as raw bytes only, where compression hides what it is."""
+
+    reason: str
+
+
+Found: TypeAlias = Piece | Inner | Gap | Remains
 
 UNESCAPED = ", unescaped"
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from pseudonymisation.scan.pieces import UNESCAPED
@@ -31,12 +32,25 @@ class Unread:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True, order=True)
+class Uncompacted:
+    """A file in which deleted rows may still be: what of them is compressed could not be searched."""
+
+    file: str
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScanReport:
-    """`files_read`: those read in full. `kinds`: how many files of each kind. `left_out`: files that hold keys."""
+    """`files_read`: those read in full. `kinds`: how many files of each kind. `left_out`: files that hold keys.
+
+    `uncompacted` is what a file shows that is written every day. Whoever must know that nothing is left in deleted rows
+    either makes compacted copies first, and then wants this to be empty too.
+    """
 
     findings: tuple[Finding, ...]
     unread: tuple[Unread, ...]
+    uncompacted: tuple[Uncompacted, ...]
     files_read: int
     bytes_searched: int
     identifiers: int
@@ -45,7 +59,7 @@ class ScanReport:
 
     @property
     def is_clean(self) -> bool:
-        """Everything was read and nothing was found."""
+        """Every file was read and nothing was found."""
         return not self.findings and not self.unread
 
     def as_json(self) -> dict[str, Any]:
@@ -54,6 +68,7 @@ class ScanReport:
 
 def findings_of(matches: Counter[Match], redact: Callable[[str], str]) -> tuple[Finding, ...]:
     """Matches as findings; what was found in a text as it stands is not told again for the text without escapes."""
+    redact = cache(redact)
     as_it_stands = {(match.file, match.place, match.line) for match in matches}
     return tuple(
         sorted(

@@ -5,21 +5,25 @@ not, and what it finds is compared in full.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import polars as pl
 
 from pseudonymisation.scan.accidents import LOOK_AROUND, is_accident
 from pseudonymisation.scan.identifiers import Identifier
 from pseudonymisation.scan.patterns import Pattern, patterns_of
-from pseudonymisation.scan.pieces import Piece
+from pseudonymisation.scan.pieces import Form, Piece
 
 KEY_LENGTH = 12
 ROW_LENGTH = 8_192
 BATCH_BYTES = 48_000_000
 PREFIX_LENGTH = 8
 """What DuckDB's statistics keep of a text."""
+
+_Alike: TypeAlias = dict[int, dict[bytes, list[Pattern]]]
+"""Patterns that begin with the same bytes, by their length and by all of their bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +40,17 @@ class Searcher:
     """Collects pieces and searches them in batches; `matches` counts what was found, complete after `finish`."""
 
     def __init__(self, identifiers: Sequence[Identifier]) -> None:
-        self._patterns: dict[bytes, list[Pattern]] = {}
+        self._patterns: dict[bytes, _Alike] = {}
         for identifier in identifiers:
             for pattern in patterns_of(identifier):
-                self._patterns.setdefault(pattern.content[:KEY_LENGTH], []).append(pattern)
+                alike = self._patterns.setdefault(pattern.content[:KEY_LENGTH], {})
+                alike.setdefault(len(pattern.content), {}).setdefault(pattern.content, []).append(pattern)
         self._keys = pl.Series([key.decode("latin-1") for key in self._patterns], dtype=pl.String).implode()
         self._key_lengths = sorted({len(key) for key in self._patterns})
         self._prefixes = _by_prefix(identifiers)
         self._waiting: list[tuple[str, Piece]] = []
         self._waiting_bytes = 0
-        self.longest = max(len(pattern.content) for patterns in self._patterns.values() for pattern in patterns)
+        self.longest = max(length for alike in self._patterns.values() for length in alike)
         self.matches: Counter[Match] = Counter()
 
     def add(self, file: str, piece: Piece) -> None:
@@ -79,10 +84,9 @@ class Searcher:
         found = []
         for start in range(len(folded)):
             for length in self._key_lengths:
-                for pattern in self._patterns.get(folded[start : start + length], ()):
-                    end = start + len(pattern.content)
-                    if _is_match(content, start, pattern) and not is_accident(content, start, end, pattern, "text"):
-                        found.append((start, end, pattern))
+                alike = self._patterns.get(folded[start : start + length], {})
+                for end, pattern in _matches(content, start, alike, "text"):
+                    found.append((start, end, pattern))
         return found
 
     def redact(self, text: str) -> str:
@@ -97,16 +101,12 @@ class Searcher:
 
     def _compare(self, waiting: tuple[str, Piece], row: str, origin: "_Row", key: str) -> None:
         file, piece = waiting
+        alike = self._patterns[key.encode("latin-1")]
         position = row.find(key)
         while 0 <= position < origin.length:
             start = origin.offset + position
-            for pattern in self._patterns[key.encode("latin-1")]:
-                end = start + len(pattern.content)
-                if _is_match(piece.content, start, pattern) and not is_accident(
-                    piece.content, start, end, pattern, piece.form
-                ):
-                    match = Match(file=file, place=piece.place, encoding=pattern.encoding, line=pattern.line)
-                    self.matches[match] += 1
+            for _, pattern in _matches(piece.content, start, alike, piece.form):
+                self.matches[Match(file=file, place=piece.place, encoding=pattern.encoding, line=pattern.line)] += 1
             position = row.find(key, position + 1)
 
     def _search_prefixes(self, file: str, piece: Piece) -> None:
@@ -120,9 +120,14 @@ class Searcher:
         return self.longest + LOOK_AROUND
 
 
-def _is_match(content: bytes, start: int, pattern: Pattern) -> bool:
-    there = content[start : start + len(pattern.content)]
-    return there == pattern.exact if pattern.exact is not None else there.lower() == pattern.content
+def _matches(content: bytes, start: int, alike: _Alike, form: Form) -> Iterator[tuple[int, Pattern]]:
+    """Which of the patterns that begin alike stand at this place in full, and where each ends."""
+    for length, by_content in alike.items():
+        there = content[start : start + length]
+        for pattern in by_content.get(there.lower(), ()):
+            is_exact = pattern.exact is None or pattern.exact == there
+            if is_exact and not is_accident(content, start, start + length, pattern, form):
+                yield start + length, pattern
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Path:
 def test_a_clean_home_ends_well(home: Path) -> None:
     done = scan(home)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "nothing is left of them, and every file was read" in done.stdout
+    assert "nothing of them was found, and every file was read" in done.stdout
     assert "keyring.json: it holds keys" in done.stdout
 
 
@@ -52,8 +52,8 @@ def test_what_is_left_is_named_by_place_and_line_and_never_shown(home: Path) -> 
         connection.execute("insert into tags values (?)", [KARI])
     done = scan(home)
     assert done.returncode == 1
-    assert "tags.value: UTF-8, line 2, 1 times" in done.stdout
-    assert done.stderr == "leii: 1 of 2 identifiers are still there, in 2 places\n"
+    assert "tags.value: UTF-8, line 2, once" in done.stdout
+    assert done.stderr == "leii: 1 of 2 identifiers were found, in 2 places\n"
     as_json = scan(home, "--json")
     assert as_json.returncode == 1
     report = json.loads(as_json.stdout)

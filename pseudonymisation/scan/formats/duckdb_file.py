@@ -1,8 +1,8 @@
 """DuckDB: every column of every table, the catalog's texts, ENUM types, statistics, and each block as it is on the disk.
 
 An encrypted file's blocks are decrypted one by one and searched as raw bytes: that is where deleted rows are, which no
-query shows. In a plain file the raw bytes of the file are the blocks. Deleted values that are compressed there cannot be
-read by anybody who only looks for them, so a file that has room for such is not read in full: a compacted copy has none.
+query shows. In a plain file the raw bytes of the file are the blocks. Deleted values that are compressed there are not
+found by their bytes, so a file that has room for such is named: a compacted copy of it has none.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pseudonymisation.scan.formats.columns import table_pieces
 from pseudonymisation.scan.formats.source import Content, Source
 from pseudonymisation.scan.keys import as_duckdb_has_it, database_keys
-from pseudonymisation.scan.pieces import Form, Found, Gap, Piece
+from pseudonymisation.scan.pieces import Form, Found, Gap, Piece, Remains
 from storage.keyring import key_text
 
 MAGIC = b"DUCK"
@@ -53,8 +53,6 @@ _CATALOG = {
     "sequences": {"sequence_name": "name", "sql": "sequence", "comment": "comment", "tags": "comment"},
 }
 """Columns of `duckdb_<name>()` that hold somebody's words, and what they are."""
-
-_NOT_COMPACT = "where what is compressed could not be searched: make a compacted copy of it"
 
 _BEGINNING = {
     "VARCHAR": f"encode({{}})[:{_PREFIX_BYTES}]",
@@ -146,23 +144,23 @@ def _tables(con: duckdb.DuckDBPyConnection) -> Iterator[Found]:
         reader = con.sql(f"SELECT * FROM {relation}").to_arrow_reader(_ROWS_AT_A_TIME)
         yield from table_pieces(f"{schema}.{table}", reader)
         yield from _statistics(con, relation, f"{schema}.{table}")
-        yield from _deleted_rows(con, relation)
+        yield from _deleted_rows(con, relation, f"{schema}.{table}")
 
 
 def _free_blocks(con: duckdb.DuckDBPyConnection) -> Iterator[Found]:
     row = con.execute("SELECT free_blocks FROM pragma_database_size() WHERE database_name = 'scanned'").fetchone()
     if row is None or row[0]:
-        yield Gap(reason=f"it has free blocks, {_NOT_COMPACT}")
+        yield Remains(reason="free blocks")
 
 
-def _deleted_rows(con: duckdb.DuckDBPyConnection, relation: str) -> Iterator[Found]:
+def _deleted_rows(con: duckdb.DuckDBPyConnection, relation: str, title: str) -> Iterator[Found]:
     """The first column's row of flags for NULL counts the rows that are stored, the deleted ones among them."""
     stored = con.execute(
         "SELECT coalesce(sum(count), 0) FROM pragma_storage_info(?) WHERE column_path = '[0, 0]'", [relation]
     ).fetchone()
     live = con.execute(f"SELECT count(*) FROM {relation}").fetchone()
     if stored is None or live is None or stored[0] > live[0]:
-        yield Gap(reason=f"it holds deleted rows, {_NOT_COMPACT}")
+        yield Remains(reason=f"deleted rows of {title}")
 
 
 def _statistics(con: duckdb.DuckDBPyConnection, relation: str, title: str) -> Iterator[Found]:

@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.encrypted_parquet import give_key, write_encrypted
 from pseudonymisation.scan import ScanReport, identifiers_of, scan_home
-from storage import KeyRing, LeiiError, Workspace, attached
+from storage import KeyRing, LeiiError, Workspace, attached, compact_copy
 from storage.keyring import names_for
 
 SOMEBODY = "kari.nordmann@example.no"
@@ -225,3 +225,17 @@ def test_a_number_counts_only_as_the_whole_value_of_a_numeric_column(workspace: 
     ):
         con.execute(f"CREATE TABLE d.t AS SELECT {PHONE}123 AS a, 1{PHONE}::DOUBLE AS b, {PHONE}.5 AS c")
     assert scan(workspace, PHONE).findings == ()
+
+
+def test_a_deleted_row_that_compression_hides_is_told_until_the_file_is_compacted(workspace: Workspace) -> None:
+    path, key = database(workspace, rows=100_000), workspace.keyring.purpose_key("fraud", "warehouse")
+    with workspace.connect() as con:
+        with attached(con, path, "d", key):
+            con.execute("DELETE FROM d.t WHERE who = ?", [f"{SOMEBODY}99999"])
+        hidden = scan(workspace, f"{SOMEBODY}99999")
+        compact_copy(con, path, key, path, key)
+    assert {(one.file, one.reason) for one in hidden.uncompacted} >= {
+        ("warehouse/fraud.duckdb", "deleted rows of main.t")
+    }
+    assert (hidden.findings, hidden.unread) == ((), ())
+    assert scan(workspace, f"{SOMEBODY}99999").uncompacted == ()
