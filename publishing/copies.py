@@ -1,11 +1,13 @@
 """Published copies: a purpose's public marts in a fresh file of their own, swapped in while readers read on.
 
 Copying is also compaction: what was deleted in the warehouse is not in the copy, not even as bytes, and the version
-before is removed in the same step. A reader that has it open keeps it by its handle until it looks again.
+before is removed in the same step, unless a reader of another process has it open.
 """
 
+import fcntl
 import json
 import os
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ from storage.durable import fsync_folder
 
 CURRENT = "current.duckdb"
 MARTS = "marts"
+LOOK_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,7 @@ def public_marts(manifest: Path, purpose: str) -> list[str]:
 def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> PublishedCopy:
     """Copy the purpose's public marts into a new version, make it the current one, and remove those before it.
 
+    A version that a reader has open is left for `remove_replaced`: an erasure waits for it, since its bytes are still there.
     The purpose's warehouse must not be open for writing. Raises LeiiError, and leaves the current version as it is,
     when a public mart has not been built.
     """
@@ -67,7 +71,7 @@ def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> Publi
     counts = _write(workspace, purposes[purpose], names, temporary, version)
     replace_durably(temporary, final)
     _swap(folder, final)
-    _remove(path for path in folder.glob("*.duckdb*") if path.name not in (CURRENT, final.name))
+    remove_replaced(workspace.home, purpose)
     return PublishedCopy(purpose=purpose, version=version, path=final, tables=counts)
 
 
@@ -77,6 +81,35 @@ def current_version(home: Home, purpose: str) -> str | None:
         return (home.published_folder(purpose) / CURRENT).readlink().stem
     except OSError:
         return None
+
+
+def remove_replaced(home: Home, purpose: str, *, wait_seconds: float = 0.0) -> list[str]:
+    """Remove the versions before the current one; returns those that a reader of another process still has open.
+
+    Waits for readers that are about to let go, `wait_seconds` at most.
+    """
+    folder = home.published_folder(purpose)
+    ends = time.monotonic() + wait_seconds
+    while True:
+        current = current_version(home, purpose)
+        replaced = [path for path in folder.glob("*.duckdb") if path.name != CURRENT and path.stem != current]
+        held = [path for path in replaced if _is_open_elsewhere(path)]
+        _remove(path for path in replaced if path not in held)
+        if not held or time.monotonic() >= ends:
+            return sorted(path.stem for path in held)
+        time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _is_open_elsewhere(path: Path) -> bool:
+    """DuckDB holds a read lock on every file that it has open for reading."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _write(workspace: Workspace, purpose: Purpose, names: list[str], path: Path, version: str) -> dict[str, int]:

@@ -19,7 +19,8 @@ PURPOSE = "fraud"
 
 _FLAGS = """
 SELECT
-    flag.flag_id, mapped.account_id, CAST(flag.reasons AS VARCHAR) AS reasons, CAST(flag.score AS DOUBLE) AS score,
+    CASE WHEN flag.flag_id = mapped.flag_id THEN mapped.app_flag_id ELSE flag.flag_id END AS flag_id,
+    mapped.account_id, CAST(flag.reasons AS VARCHAR) AS reasons, CAST(flag.score AS DOUBLE) AS score,
     flag.recommended_action, CAST(flag.rule_version AS VARCHAR) AS rule_version,
     strftime(flag.issued_at, '%Y-%m-%d %H:%M:%S.%f+00') AS issued_at,
     strftime(flag.expires_at, '%Y-%m-%d %H:%M:%S.%f+00') AS expires_at

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Parameters: TypeAlias = "Sequence[Any] | Mapping[str, Any] | None"
 
-LET_GO_AFTER_SECONDS = 60.0
+LET_GO_AFTER_SECONDS = 5.0
 """How often a reader that nobody asks looks whether it holds a version that has been replaced."""
 
 _CONFIG: Mapping[str, str] = {

@@ -1,5 +1,6 @@
 """Is anybody left? Every column of every table that can hold a pseudonym is asked, in the warehouse and in the copies."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ import duckdb
 
 from pseudonymisation.erasure.predicate import cases_named, erased_in
 from storage import LeiiError, Workspace, attached
+
+OLDER_COPY = "an older copy that a reader still has open"
 
 NAMING_TYPES = ("UUID", "VARCHAR", "BLOB", "JSON")
 """What stands in the type of a column that can name somebody."""
@@ -91,8 +94,12 @@ def scan_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: 
             scan_file(con, warehouse, workspace.keyring.purpose_key(purpose, "warehouse"), "warehouse", purpose)
         )
     key = workspace.keyring.purpose_key(purpose, "published")
-    copies = _versions(workspace.home.published_folder(purpose))
-    return scans + [scan_file(con, copy, key, "published", purpose) for copy in copies]
+    folder = workspace.home.published_folder(purpose)
+    newest = os.path.realpath(folder / "current.duckdb")
+    for copy in _versions(folder):
+        layer = "published" if os.path.realpath(copy) == newest else OLDER_COPY
+        scans.append(scan_file(con, copy, key, layer, purpose))
+    return scans
 
 
 def obstacles(scans: Iterable[Scan], cases: Sequence[str]) -> dict[str, list[str]]:

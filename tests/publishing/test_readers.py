@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from publishing.copies import publish_purpose
+from publishing.copies import publish_purpose, remove_replaced
 from publishing.readers import PublishedReader, open_published, published_version
 from storage import KeyRing, KeyRingError, LeiiError, Workspace
 from tests.publishing.conftest import in_warehouse, manifest_of
@@ -77,19 +77,41 @@ def test_an_open_connection_keeps_its_version(workspace: Workspace, manifest: Pa
         assert con.execute("SELECT max(n) FROM marts.fct").fetchone() == (1,)
 
 
-def test_an_idle_reader_lets_go_of_a_replaced_version(workspace: Workspace, manifest: Path) -> None:
+HOLDER = """
+import sys
+from pathlib import Path
+from publishing.readers import PublishedReader
+from storage import Home
+from storage.keyring import load_keyring
+
+home = Home(Path(sys.argv[1]))
+reader = PublishedReader(home, load_keyring(str(home.default_keyring_file)).for_readers(["matching"]), "matching")
+reader.query("SELECT 1")
+print("open", flush=True)
+if sys.argv[2] == "works":
+    reader.query("SELECT max(a.n + b.n) FROM marts.fct AS a, marts.fct AS b, range(2000)")
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("what_it_does", ["idles", "works"])
+def test_a_replaced_version_stays_while_a_reader_has_it_open(
+    workspace: Workspace, manifest: Path, what_it_does: str
+) -> None:
     publish(workspace, manifest, 1)
-    reader = PublishedReader(workspace.home, workspace.keyring, "matching")
-    reader.query("SELECT 1")
-    publish(workspace, manifest, 2)
-    assert _deleted_files_open() == 1
-    reader.let_go_of_old()
-    assert _deleted_files_open() == 0
-
-
-def _deleted_files_open() -> int:
-    links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-    return sum("matching" in str(link) and str(link).endswith(".duckdb (deleted)") for link in links)
+    old = published_version(workspace.home, "matching")
+    command = [sys.executable, "-c", HOLDER, str(workspace.home.root), what_it_does]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout is not None
+        assert reader.stdin is not None
+        assert reader.stdout.readline() == "open\n"
+        publish(workspace, manifest, 2)
+        assert remove_replaced(workspace.home, "matching") == [old]
+        assert remove_replaced(workspace.home, "matching", wait_seconds=60) == []
+        newest = published_version(workspace.home, "matching")
+        assert [path.stem for path in workspace.home.published_folder("matching").glob("2*.duckdb")] == [newest]
+        reader.stdin.close()
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from pseudonymisation.erasure import (
     prepare_erasures,
     receipts,
 )
+from publishing.copies import CURRENT
 from storage import compact_copy
 from tests.pseudonymisation.conftest import NOON, Market, account, account_id, booking
 
@@ -79,6 +80,9 @@ class Town:
                 source_key, key = ring.purpose_key(purpose, "warehouse"), ring.purpose_key(purpose, "published")
                 copy = home.published_folder(purpose) / "1.duckdb"
                 compact_copy(con, home.warehouse_file(purpose), source_key, copy, key)
+                current = copy.with_name(CURRENT)
+                current.unlink(missing_ok=True)
+                current.symlink_to(copy.name)
 
     def finish(self) -> ErasureResult:
         return finish_erasures(self.market.workspace, self.market.policy)
