@@ -8,7 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.encrypted_parquet import give_key, read_encrypted, write_encrypted
-from storage import Workspace, replace_durably
+from storage import KeyRing, Workspace, replace_durably
 
 KEPT_FOR = timedelta(days=14)
 CONTENT_LIMIT = 65_536
@@ -112,6 +112,20 @@ class Quarantine:
             path.unlink()
             removed += kept.num_rows - left.num_rows
         return removed
+
+    def move_to(self, keyring: KeyRing) -> None:
+        """Write every file anew under its name and this keyring's key; one that it opens already stays. For key rotation."""
+        then = Quarantine(replace(self._workspace, keyring=keyring))
+        for path in self._files():
+            with self._connect() as con, then._connect() as target:
+                relation = read_encrypted("quarantine", path)
+                try:
+                    target.execute(f"SELECT count(*) FROM {relation}")
+                except duckdb.Error:
+                    temporary = path.with_suffix(".tmp")
+                    target.register("moved_rows", con.sql(f"SELECT * FROM {relation}").to_arrow_table())
+                    write_encrypted(target, "quarantine", "SELECT * FROM moved_rows", temporary)
+                    replace_durably(temporary, path)
 
     def _write(self, con: duckdb.DuckDBPyConnection, since: datetime, query: str) -> int:
         final = self._folder / f"{since.astimezone(UTC).strftime(_NAME_TIME)}-{uuid.uuid4().hex}.parquet"

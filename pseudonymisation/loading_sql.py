@@ -131,6 +131,8 @@ def _output_columns(table: Table, purpose: str, rule: RowRule, by_output: dict[s
         is_subject = treatment.name == "pseudonym" and column.identifier in SUBJECT_KINDS
         for output in outputs_of(table, column, treatment):
             sql = f"{by_output[output.name]}.pseudonym" if is_subject else output.sql
+            if column.identifier == FLAG_KIND:
+                sql = f"known_flag_id({sql})"
             clearing = [by_output[subject] for subject in cleared_by(rule, output.name) if not is_subject]
             if clearing:
                 erased = " OR ".join(f"coalesce({mapped}.is_erased, FALSE)" for mapped in clearing)

@@ -1,5 +1,6 @@
 """A DuckDB session that can treat rows: keys as session variables, never as text of a statement."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -16,12 +17,17 @@ _HMAC = """
         CAST(sha256(getvariable('{name}_outer') || unhex(sha256(getvariable('{name}_inner') || message)))[1:32] AS UUID)
 """
 
+_LAYER = "{hmac}(encode(CAST({message} AS VARCHAR)))"
+"""What is keyed under a key before it is keyed under the next: the UUID's text."""
+
 _MACROS = (
     "CREATE OR REPLACE TEMP MACRO named_message(kind, value) AS encode(kind || chr(31) || value)",
     "CREATE OR REPLACE TEMP MACRO keyed(kind, value) AS purpose_hmac(named_message(kind, value))",
     "CREATE OR REPLACE TEMP MACRO alias_hash(kind, value) AS alias_hmac(named_message(kind, value))",
     # As dbt's fraud_flag_id: what the fraud purpose calls the flag of somebody's pseudonym.
     "CREATE OR REPLACE TEMP MACRO fraud_flag_id(pseudonym) AS 'flag_' || md5(CAST(pseudonym AS VARCHAR) || ':flag')",
+    # Where the app has another name for a flag than the warehouse, because the pseudonym's key was rotated since.
+    "CREATE OR REPLACE TEMP MACRO app_flag_id(secret) AS fraud_flag_id(purpose_hmac_first(secret))",
     """CREATE OR REPLACE TEMP MACRO network_of(ip) AS CASE
         WHEN regexp_matches(ip, '^[0-9]{1,3}([.][0-9]{1,3}){3}(/32)?$') THEN regexp_extract(ip, '^([0-9]+[.][0-9]+[.][0-9]+)', 1)
         WHEN regexp_matches(ip, '^[0-9A-Fa-f:]+(/128)?$') AND ip LIKE '%:%:%'
@@ -34,23 +40,54 @@ _MACROS = (
 )
 
 
+_ONLY_FLAG_ID = "CREATE OR REPLACE TEMP MACRO known_flag_id(flag_id) AS flag_id"
+_KNOWN_FLAG_ID = """
+    CREATE OR REPLACE TEMP MACRO known_flag_id(flag_id) AS coalesce(
+        (SELECT any_value(fraud_flag_id(purpose_hmac(subject.secret)))
+         FROM vault.subject AS subject WHERE app_flag_id(subject.secret) = flag_id),
+        flag_id)
+"""
+"""What the purpose calls the flag that the app names; one of nobody known stays as it is."""
+
+
 def prepare_session(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str | None = None) -> None:
     """Make the macros that treatments and the vault use. Without a purpose there is no `keyed` to call.
 
     A session may be prepared again for another purpose.
     """
-    set_hmac_key(con, "alias_hmac", workspace.keyring.zone_key("vault", "alias"))
+    set_hmac_keys(con, "alias_hmac", workspace.keyring.alias_keys())
     if purpose is not None:
-        set_hmac_key(con, "purpose_hmac", workspace.keyring.purpose_key(purpose, "pseudonym"))
+        set_hmac_keys(con, "purpose_hmac", workspace.keyring.pseudonym_keys(purpose))
     else:
-        con.execute("CREATE OR REPLACE TEMP MACRO purpose_hmac(message) AS error('this session has no purpose')")
+        for macro in ("purpose_hmac", "purpose_hmac_first"):
+            con.execute(f"CREATE OR REPLACE TEMP MACRO {macro}(message) AS error('this session has no purpose')")
     if not POSTAL_CODES.exists():
         raise LeiiError(f"no register of postal codes at {POSTAL_CODES}: it belongs to the repository")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE postal_code_place AS FROM read_csv(?, all_varchar = true)", [str(POSTAL_CODES)]
     )
-    for macro in _MACROS:
+    is_rotated = purpose is not None and len(workspace.keyring.pseudonym_keys(purpose)) > 1
+    for macro in (*_MACROS, _KNOWN_FLAG_ID if is_rotated else _ONLY_FLAG_ID):
         con.execute(macro)
+
+
+def set_hmac_keys(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[bytes]) -> None:
+    """Make macro `name(message)`, which keys a message under the first key, the outcome under the second and so on, and
+    `<name>_first(message)`, which stops after the first."""
+    set_hmac_key(con, f"{name}_first", keys[0])
+    nested = f"{name}_first(message)"
+    for layer, key in enumerate(keys[1:], start=2):
+        set_hmac_key(con, f"{name}_{layer}", key)
+        nested = _LAYER.format(hmac=f"{name}_{layer}", message=nested)
+    con.execute(f"CREATE OR REPLACE TEMP MACRO {name}(message) AS {nested}")
+
+
+def set_next_layer(con: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Make macro `next_layer(keyed)`: what a keyed UUID becomes when this key is rotated in as the outermost."""
+    set_hmac_key(con, "next_layer_hmac", key)
+    con.execute(
+        f"CREATE OR REPLACE TEMP MACRO next_layer(keyed) AS {_LAYER.format(hmac='next_layer_hmac', message='keyed')}"
+    )
 
 
 def set_hmac_key(con: duckdb.DuckDBPyConnection, name: str, key: bytes) -> None:

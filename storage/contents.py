@@ -41,6 +41,11 @@ KINDS = (
         zone="certificates", pattern=rf"certificates/(\d{{6,}}-{_UUID}\.json|public_key\.pem)", holds="certificates"
     ),
     FileKind(
+        zone="certificates",
+        pattern=r"certificates/key_change-\d{6,}-[0-9a-f]{16}\.json",
+        holds="one signing key's word for the next",
+    ),
+    FileKind(
         zone="exports",
         pattern=rf"exports/access/\.?{_TIME}-[0-9a-f]{{32}}-[0-9a-f]{{16}}/innsyn\.(html|json)",
         holds="what a person asked to see, for a set time",

@@ -5,7 +5,7 @@ anything is ever really gone.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,22 @@ def compact_copy(
 
     `source` and `target` may be the same name: the file is then replaced in one step. Neither may be attached.
     """
+
+    def fill() -> None:
+        con.execute("COPY FROM DATABASE copy_source TO copy_target")
+
+    filled_copy(con, source, source_key, target, target_key, fill)
+
+
+def filled_copy(
+    con: duckdb.DuckDBPyConnection,
+    source: Path,
+    source_key: bytes,
+    target: Path,
+    target_key: bytes,
+    fill: Callable[[], None],
+) -> None:
+    """As `compact_copy`; what comes along is what `fill` puts from `copy_source` into `copy_target`, both attached."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     for leftover in (temporary, _wal(temporary)):
@@ -91,7 +107,7 @@ def compact_copy(
     attach(con, source, "copy_source", source_key, read_only=source != target)
     try:
         with attached(con, temporary, "copy_target", target_key):
-            con.execute("COPY FROM DATABASE copy_source TO copy_target")
+            fill()
             con.execute("CHECKPOINT copy_target")
     finally:
         con.execute("DETACH copy_source")

@@ -2,6 +2,11 @@
 
 What others get is derived from a root secret for one use (RFC 5869). The published copy has a root of its own, which is
 all that a reader is given: from it no key of the warehouse and no pseudonym can be computed.
+
+A rotation gives a name a new root and destroys the old one. What was computed from raw identifiers under the old root
+cannot be computed anew, since they are gone; so it is keyed once more under the new root, and of the old root the
+derived HMAC key is kept as an inner layer. A layer alone is worth nothing: what is stored is the outermost layer's.
+While files are moved to the new root, the keyring holds both (`pending`).
 """
 
 import base64
@@ -10,7 +15,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -29,9 +34,15 @@ class KeyRingError(LeiiError):
 
 @dataclass(frozen=True)
 class KeyRing:
-    """Root secrets by name; 32 bytes each."""
+    """Root secrets by name; 32 bytes each.
+
+    `layers`: by name, the HMAC keys of the roots before this one, the first root's first. `pending`: by name, the root
+    that a rotation is moving to.
+    """
 
     secrets: Mapping[str, bytes] = field(repr=False)
+    layers: Mapping[str, tuple[bytes, ...]] = field(repr=False, default_factory=dict)
+    pending: Mapping[str, bytes] = field(repr=False, default_factory=dict)
 
     def zone_key(self, zone: str, use: str = "file") -> bytes:
         """32 bytes for one use of a zone (landing, quarantine, vault, held, certificate)."""
@@ -43,6 +54,22 @@ class KeyRing:
             raise KeyRingError(f"no use {use!r} of a purpose's key: the uses are {', '.join(USES)}")
         return self._derive(f"published:{purpose}" if use == "published" else f"purpose:{purpose}", use)
 
+    def pseudonym_keys(self, purpose: str) -> tuple[bytes, ...]:
+        """The keys under which a value becomes this purpose's pseudonym, one after the other: the first root's first."""
+        return (*self.layers.get(f"purpose:{purpose}", ()), self.purpose_key(purpose, "pseudonym"))
+
+    def alias_keys(self) -> tuple[bytes, ...]:
+        """The keys under which an identifier becomes the vault's alias hash, as `pseudonym_keys`."""
+        return (*self.layers.get("vault", ()), self.zone_key("vault", "alias"))
+
+    def after_rotation(self) -> "KeyRing":
+        """This keyring when every file has been moved: pending roots are the roots, and the roots before them gone."""
+        layers = dict(self.layers)
+        for name in self.pending:
+            if (use := _layered_use(name)) is not None:
+                layers[name] = (*layers.get(name, ()), self._derive(name, use))
+        return KeyRing({**self.secrets, **self.pending}, layers)
+
     def for_readers(self, purposes: Iterable[str]) -> "KeyRing":
         """A keyring that opens the published copies of these purposes, as far as this one does, and nothing else."""
         names = {f"published:{purpose}" for purpose in purposes}
@@ -50,8 +77,14 @@ class KeyRing:
 
     def as_text(self) -> str:
         """The JSON that `load_keyring` reads."""
-        content = {name: base64.b64encode(value).decode() for name, value in sorted(self.secrets.items())}
-        return json.dumps({"version": 1, "keys": content}, indent=2)
+        content: dict[str, object] = {"version": 1, "keys": _encoded(self.secrets)}
+        if self.layers:
+            content["layers"] = {
+                name: [base64.b64encode(key).decode() for key in keys] for name, keys in sorted(self.layers.items())
+            }
+        if self.pending:
+            content["pending"] = _encoded(self.pending)
+        return json.dumps(content, indent=2)
 
     def _root(self, name: str) -> bytes:
         if name not in self.secrets:
@@ -101,15 +134,27 @@ def add_missing(path: Path, purposes: Iterable[str]) -> list[str]:
     ring = load_keyring(str(path))
     missing = [name for name in names_for(purposes) if name not in ring.secrets]
     if missing:
-        _write(path, KeyRing({**ring.secrets, **{name: secrets.token_bytes(32) for name in missing}}))
+        _write(path, replace(ring, secrets={**ring.secrets, **{name: secrets.token_bytes(32) for name in missing}}))
     return missing
 
 
-def replace_secret(path: Path, name: str) -> KeyRing:
-    """Give one name a new random secret; the old one is gone from the file."""
-    ring = KeyRing({**load_keyring(str(path)).secrets, name: secrets.token_bytes(32)})
-    _write(path, ring)
-    return ring
+def begin_rotation(path: Path, names: Iterable[str]) -> KeyRing:
+    """Write new random roots for these names beside the old ones. Refuses while an earlier rotation is not finished."""
+    ring = load_keyring(str(path))
+    if ring.pending:
+        raise KeyRingError(f"{path}: the rotation of {', '.join(sorted(ring.pending))} is not finished")
+    for name in names:
+        ring._root(name)
+    begun = replace(ring, pending={name: secrets.token_bytes(32) for name in names})
+    _write(path, begun)
+    return begun
+
+
+def end_rotation(path: Path) -> KeyRing:
+    """Destroy the old roots. To be called when no file needs them any more."""
+    ended = load_keyring(str(path)).after_rotation()
+    _write(path, ended)
+    return ended
 
 
 def load_or_create(path: Path, purposes: Iterable[str]) -> KeyRing:
@@ -122,13 +167,34 @@ def load_or_create(path: Path, purposes: Iterable[str]) -> KeyRing:
 def _parse(text: str, *, where: str) -> KeyRing:
     try:
         content = json.loads(text)
-        roots = {name: base64.b64decode(value, validate=True) for name, value in content["keys"].items()}
+        roots = _decoded(content["keys"])
+        pending = _decoded(content.get("pending", {}))
+        layers = {
+            name: tuple(base64.b64decode(value, validate=True) for value in values)
+            for name, values in content.get("layers", {}).items()
+        }
     except (ValueError, KeyError, AttributeError, TypeError):
         raise KeyRingError(f'{where} cannot be read: it must be JSON with "keys", each 32 bytes in base64') from None
-    short = sorted(name for name, value in roots.items() if len(value) != 32)
+    keys = [*roots.items(), *pending.items(), *((name, key) for name, each in layers.items() for key in each)]
+    short = sorted({name for name, key in keys if len(key) != 32})
     if short:
         raise KeyRingError(f"{where}: these keys are not 32 bytes long: {', '.join(short)}")
-    return KeyRing(roots)
+    return KeyRing(roots, layers, pending)
+
+
+def _layered_use(name: str) -> str | None:
+    """The use of a root under which stored values are keyed that nothing can compute anew; None if it has no such use."""
+    if name == "vault":
+        return "alias"
+    return "pseudonym" if name.startswith("purpose:") else None
+
+
+def _encoded(keys: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(key).decode() for name, key in sorted(keys.items())}
+
+
+def _decoded(keys: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: base64.b64decode(value, validate=True) for name, value in keys.items()}
 
 
 def _write(path: Path, ring: KeyRing) -> None:

@@ -8,12 +8,12 @@ import hashlib
 import hmac
 import re
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from storage import Workspace, write_durably
+from storage import KeyRing, Workspace, write_durably
 from storage.durable import fsync_folder
 
 KEPT_FOR = timedelta(days=14)
@@ -62,6 +62,25 @@ def remove_exports_of(workspace: Workspace, alias_hashes: Iterable[str]) -> int:
     """Remove every export about the people whom the vault knows by these alias hashes (UUIDs as text). Returns how many."""
     people = {_person(workspace, alias_hash) for alias_hash in alias_hashes}
     return _remove(path for path in _folders(workspace) if path.name.split("-")[1] in people)
+
+
+def rename_exports(workspace: Workspace, after: KeyRing, hashes: Callable[[], Mapping[str, str]]) -> None:
+    """Name every export by the keyring that a rotation leads to.
+
+    `hashes` gives the alias hashes of accounts, from what they are to what they become; it is asked only if there is an
+    export. An export that is named so already stays as it is.
+    """
+    folders = _folders(workspace)
+    if not folders:
+        return
+    then = replace(workspace, keyring=after)
+    renamed = {_person(workspace, old): _person(then, new) for old, new in hashes().items()}
+    for folder in folders:
+        goes_at, person, request = folder.name.split("-")
+        if person in renamed:
+            new_request = _keyed(then, f"renamed:{request}")[:16]  # which request it was is not known here
+            folder.rename(folder.with_name(f"{goes_at}-{renamed[person]}-{new_request}"))
+    fsync_folder(_root(workspace))
 
 
 def _root(workspace: Workspace) -> Path:

@@ -15,9 +15,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from storage import LeiiError, Workspace, write_durably
+from storage import KeyRing, LeiiError, Workspace, write_durably
 
 FORMAT = "leii-erasure-certificate/1"
+KEY_CHANGE_FORMAT = "leii-certificate-key-change/1"
 
 OUT_OF_REACH = (
     "Leii's app database, which erases by its own routine",
@@ -64,19 +65,46 @@ def issue_certificate(workspace: Workspace, certificate_id: str, content: dict[s
         "out_of_reach": list(OUT_OF_REACH),
         "complaints": COMPLAINTS,
     }
-    key = Ed25519PrivateKey.from_private_bytes(workspace.keyring.zone_key("certificate", "signing"))
+    key = _signing_key(workspace.keyring)
     signed = {"certificate": body, "signature": base64.b64encode(key.sign(_canonical(body))).decode()}
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    write_durably(public_key_file(workspace), public, mode=0o644)
+    write_durably(public_key_file(workspace), _pem(key.public_key()), mode=0o644)
     path = workspace.home.certificates / f"{body['number']:06d}-{certificate_id}.json"
     write_durably(path, json.dumps(signed, indent=2, ensure_ascii=False).encode() + b"\n", mode=0o644)
     return path
 
 
+def hand_over(workspace: Workspace, after: KeyRing) -> None:
+    """Let the key of today and the next one sign for each other, so that whoever trusts one of them can trust both.
+
+    Done again, it changes nothing. Without a certificate there is nothing to hand over.
+    """
+    chain = _chain(workspace.home.certificates)
+    if not chain:
+        return
+    old, new = _signing_key(workspace.keyring), _signing_key(after)
+    body = {
+        "format": KEY_CHANGE_FORMAT,
+        "last_number": len(chain),
+        "old_public_key": _raw(old.public_key()).hex(),
+        "new_public_key": _raw(new.public_key()).hex(),
+    }
+    content = _canonical(body)
+    signed = {
+        "key_change": body,
+        "old_signature": base64.b64encode(old.sign(content)).decode(),
+        "new_signature": base64.b64encode(new.sign(content)).decode(),
+    }
+    text = json.dumps(signed, indent=2).encode() + b"\n"
+    name = f"key_change-{len(chain):06d}-{_raw(new.public_key()).hex()[:16]}.json"
+    write_durably(workspace.home.certificates / name, text, mode=0o644)
+    write_durably(public_key_file(workspace), _pem(new.public_key()), mode=0o644)
+
+
 def verify_certificate(path: Path, public_key: Path) -> Verdict:
     """Check a certificate's signature and its place in the chain of the folder it lies in, offline.
 
-    Raises LeiiError if the file is no certificate or the key no public key.
+    A certificate from before or after a change of keys is checked with the key of its time, if both keys have signed
+    the change and it lies in the folder. Raises LeiiError if the file is no certificate or the key no public key.
     """
     try:
         signed = json.loads(path.read_bytes())
@@ -86,7 +114,7 @@ def verify_certificate(path: Path, public_key: Path) -> Verdict:
         raise LeiiError(f"{path} is not a certificate: it must be the JSON file that an erasure wrote") from None
     problems = [] if body.get("format") == FORMAT else [f"its format is not {FORMAT}"]
     try:
-        _load_public_key(public_key).verify(signature, _canonical(body))
+        _signer_of(path.parent, _load_public_key(public_key), number).verify(signature, _canonical(body))
     except InvalidSignature:
         problems.append("the signature does not fit: the content was changed, or another key signed it")
     problems += _check_chain(path, body)
@@ -124,6 +152,52 @@ def _check_chain(path: Path, body: dict[str, Any]) -> Sequence[str]:
 
 def _chain(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9][0-9][0-9][0-9][0-9][0-9]-*.json")) if folder.exists() else []
+
+
+def _signing_key(keyring: KeyRing) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(keyring.zone_key("certificate", "signing"))
+
+
+def _signer_of(folder: Path, given: Ed25519PublicKey, number: int) -> Ed25519PublicKey:
+    """The key that must have signed the certificate of this number, for somebody who trusts the given one.
+
+    From the given key back to those before it, or on to those after it, and never back and then on: a key that was
+    given up because somebody else has it cannot name another heir. One with two heirs has none.
+    """
+    changes = _key_changes(folder)
+    start = key = _raw(given)
+    for _ in changes:
+        before = {old for old, new, last in changes if new == key and number <= last}
+        key = before.pop() if len(before) == 1 else key
+    for _ in changes if key == start else ():
+        after = {new for old, new, last in changes if old == key and number > last}
+        key = after.pop() if len(after) == 1 else key
+    return Ed25519PublicKey.from_public_bytes(key)
+
+
+def _key_changes(folder: Path) -> list[tuple[bytes, bytes, int]]:
+    """(old key, new key, last certificate of the old) of every change in the folder that both keys have signed."""
+    found = []
+    for path in sorted(folder.glob("key_change-*.json")):
+        try:
+            signed = json.loads(path.read_bytes())
+            body = signed["key_change"]
+            old, new = bytes.fromhex(body["old_public_key"]), bytes.fromhex(body["new_public_key"])
+            for key, signature in ((old, signed["old_signature"]), (new, signed["new_signature"])):
+                Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(signature), _canonical(body))
+            if body["format"] == KEY_CHANGE_FORMAT:
+                found.append((old, new, int(body["last_number"])))
+        except (ValueError, KeyError, TypeError, InvalidSignature):
+            continue  # what is no change of keys vouches for no key
+    return found
+
+
+def _raw(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _pem(key: Ed25519PublicKey) -> bytes:
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _canonical(body: dict[str, Any]) -> bytes:

@@ -172,7 +172,7 @@ own_cookie AS (
 ),
 flag AS (
     SELECT asked.case_id,
-        alias_hash('fraud_flag', fraud_flag_id(purpose_hmac(subject.secret))) AS alias_hash,
+        alias_hash('fraud_flag', app_flag_id(subject.secret)) AS alias_hash,
         CAST(NULL AS UUID) AS subject_id
     FROM asked JOIN vault.subject AS subject USING (subject_id)
 )

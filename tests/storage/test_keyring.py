@@ -1,10 +1,19 @@
 """Keys: made once, kept from others, and each good for one use."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
-from storage.keyring import KeyRingError, add_missing, create_keyring, load_keyring, load_or_create, replace_secret
+from storage.keyring import (
+    KeyRingError,
+    add_missing,
+    begin_rotation,
+    create_keyring,
+    end_rotation,
+    load_keyring,
+    load_or_create,
+)
 
 
 def test_a_new_keyring_is_readable_by_its_owner_only(tmp_path: Path) -> None:
@@ -63,13 +72,55 @@ def test_a_damaged_keyring_is_refused_without_showing_it(text: str) -> None:
     assert "not base64!" not in str(refusal.value)
 
 
-def test_a_replaced_secret_leaves_the_file(tmp_path: Path) -> None:
+def test_a_rotation_keeps_both_roots_until_it_ends_and_then_the_old_one_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     before = create_keyring(path, ["fraud"])
-    after = replace_secret(path, "purpose:fraud")
-    assert after.secrets["purpose:fraud"] != before.secrets["purpose:fraud"]
+    begun = begin_rotation(path, ["purpose:fraud"])
+    assert begun.secrets == before.secrets
+    after = end_rotation(path)
+    assert after == begun.after_rotation() == load_keyring(str(path))
+    assert after.secrets["purpose:fraud"] == begun.pending["purpose:fraud"] != before.secrets["purpose:fraud"]
     assert after.secrets["vault"] == before.secrets["vault"]
-    assert load_keyring(str(path)).secrets == after.secrets
+    assert after.pending == {}
+    old = base64.b64encode(before.secrets["purpose:fraud"]).decode()
+    assert old not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_a_rotated_root_only_the_hmac_key_stays_as_the_layer_under_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    before = create_keyring(path, ["fraud"])
+    begin_rotation(path, ["purpose:fraud"])
+    after = end_rotation(path)
+    assert after.pseudonym_keys("fraud") == (
+        before.purpose_key("fraud", "pseudonym"),
+        after.purpose_key("fraud", "pseudonym"),
+    )
+    assert after.alias_keys() == before.alias_keys() == (before.zone_key("vault", "alias"),)
+    assert after.purpose_key("fraud", "warehouse") != before.purpose_key("fraud", "warehouse")
+
+
+def test_only_one_rotation_is_under_way_and_unknown_names_have_none(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    create_keyring(path, ["fraud"])
+    with pytest.raises(KeyRingError, match="purpose:matching"):
+        begin_rotation(path, ["purpose:matching"])
+    begin_rotation(path, ["vault"])
+    with pytest.raises(KeyRingError, match="vault is not finished"):
+        begin_rotation(path, ["held"])
+
+
+def test_new_names_and_readers_keep_and_get_no_layer_of_a_rotation(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    create_keyring(path, ["fraud"])
+    begin_rotation(path, ["purpose:fraud"])
+    end_rotation(path)
+    begun = begin_rotation(path, ["vault"])
+    add_missing(path, ["fraud", "matching"])
+    grown = load_keyring(str(path))
+    assert (grown.layers, grown.pending) == (begun.layers, begun.pending)
+    narrow = grown.for_readers(["fraud"])
+    assert (list(narrow.secrets), narrow.layers, narrow.pending) == (["published:fraud"], {}, {})
 
 
 def test_missing_keys_are_added_and_none_that_is_there_changes(tmp_path: Path) -> None:
