@@ -21,6 +21,9 @@ from pseudonymisation.row_rules import row_goes, row_is_touched
 PARTIES = ("customer_id", "provider_id")
 """The two sides of a job: a computed row that names both is about both."""
 
+_OWNER = "account_id"
+"""Whom a computed row is about, where it is about one person."""
+
 _NAME = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|flag_[0-9a-f]{32}")
 _BOOKKEEPING = ("_row_key", "_batch_id", "_goes")
 
@@ -152,7 +155,7 @@ def _own_computed(
         else:
             fields[name] = _without_names(value, own, others, foreign) if isinstance(value, str) else plain(value)
     about_others = {name for name, value in fields.items() if value == OTHER_PARTY}
-    if about_others - set(PARTIES):
+    if about_others - set(PARTIES) and fields.get(_OWNER) != YOU:
         return {name: value for name, value in fields.items() if isinstance(value, str) and YOU in value}
     sides = {name.removesuffix("id") for name in about_others}
     return {name: value for name, value in fields.items() if name in about_others or not name.startswith(tuple(sides))}
