@@ -1,85 +1,103 @@
-"""A corrected value reaches every purpose, and the old one is in no row and no statistic of any file afterwards."""
+"""A corrected value reaches every purpose, and the old one is found nowhere afterwards, not even among deleted bytes."""
 
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
+
 from pseudonymisation.compaction import compact_if_due
 from pseudonymisation.correction import PurposeStanding, corrections_standing
-from storage import attached
+from pseudonymisation.scan.home import scan_home
+from pseudonymisation.scan.identifiers import identifiers_of
 from tests.pseudonymisation.conftest import account, account_id
 from tests.pseudonymisation.erasure.conftest import Town, postgres, town
 
 __all__ = ["postgres", "town"]
 
-BEFORE: dict[str, Any] = {"postal_code": "0150", "birth_date": date(2010, 1, 1)}
-AFTER: dict[str, Any] = {
-    "full_name": "Nytt Navn",
-    "email": "ny@example.no",
-    "phone": "+47 999 99 999",
+CHANGED = datetime(2026, 11, 14, tzinfo=UTC)
+OLD: dict[str, Any] = {
+    "full_name": "Gammelt Etternavnsen",
+    "email": "gammel.adresse@example.no",
+    "phone": "+47 411 22 333",
+    "postal_code": "0150",
+    "birth_date": date(2010, 1, 1),
+}
+NEW: dict[str, Any] = {
+    "full_name": "Nytt Etternavnsen",
+    "email": "ny.adresse@example.no",
+    "phone": "+47 999 88 777",
     "postal_code": "5003",
     "birth_date": date(1980, 1, 1),
-    "updated_at": datetime(2026, 11, 14, tzinfo=UTC),
 }
+OLD_FIRM, NEW_FIRM = "Gammelt Firmanavn AS", "Nytt Firmanavn AS"
 
 
-def correct_in_app(town: Town, number: int) -> None:
-    row = account(number, **AFTER)
-    changes = ", ".join(f"{name} = %s" for name in row if name != "account_id")
-    values = [value for name, value in row.items() if name != "account_id"]
-    town.sql(f"update app.account set {changes} where account_id = %s", [*values, account_id(number)])
+def profile(name: str) -> dict[str, Any]:
+    return {
+        "account_id": account_id(1),
+        "display_name": name,
+        "skills": [],
+        "vat_registered": False,
+        "updated_at": CHANGED,
+    }
 
 
-def standing(town: Town, number: int) -> dict[str, PurposeStanding]:
+def correct_in_app(town: Town) -> None:
+    changes = ", ".join(f"{name} = %s" for name in NEW)
+    town.sql(f"update app.account set {changes} where account_id = %s", [*NEW.values(), account_id(1)])
+    town.sql("update app.provider_profile set display_name = %s", [NEW_FIRM])
+
+
+def standing(town: Town) -> dict[str, PurposeStanding]:
     workspace, policy = town.market.workspace, town.market.policy
-    return {one.purpose: one for one in corrections_standing(workspace, policy, town.dsn, account_id(number))}
+    return {one.purpose: one for one in corrections_standing(workspace, policy, town.dsn, account_id(1))}
 
 
-def left_in_file(town: Town, purpose: str, value: str) -> bool:
-    """Whether a value stands in a row, or in the statistics that DuckDB keeps beside the rows and shows."""
-    workspace = town.market.workspace
-    key = workspace.keyring.purpose_key(purpose, "warehouse")
-    with (
-        workspace.connect() as con,
-        attached(con, workspace.home.warehouse_file(purpose), "purpose", key, read_only=True),
-    ):
-        con.execute("USE purpose")
-        rows = con.execute("SELECT src.app_db__account::VARCHAR FROM purpose.src.app_db__account").fetchall()
-        statistics = con.execute("SELECT stats FROM pragma_storage_info('src.app_db__account')").fetchall()
-        con.execute("USE memory")
-    return value in repr(rows + statistics)
+def files_with(town: Town, *values: str) -> set[str]:
+    """The files under LEII_HOME in which one of these stands, decoded or as bytes, in a row or where one was deleted."""
+    report = scan_home(town.market.workspace, identifiers_of(values))
+    assert not report.unread
+    return {finding.file for finding in report.findings}
 
 
-def test_a_corrected_value_reaches_every_purpose_and_the_old_one_is_gone_from_its_file(town: Town) -> None:
-    town.put("account", account(1, **BEFORE))
+def files_with_deleted_rows(town: Town) -> set[str]:
+    return {one.file for one in scan_home(town.market.workspace, identifiers_of([OLD["email"]])).uncompacted}
+
+
+@pytest.mark.slow
+def test_a_corrected_value_reaches_every_purpose_and_the_old_one_is_nowhere(town: Town) -> None:
+    town.put("account", account(1, **OLD))
+    town.put("provider_profile", profile(OLD_FIRM))
     town.market.load()
     town.publish()
-    old = town.market.rows("fraud", "app_db__account")[0]
-    assert all(one.is_right for one in standing(town, 1).values())
-    assert left_in_file(town, "fraud", str(old["email"]))
+    before = town.market.rows("fraud", "app_db__account")[0]
+    old = [OLD["full_name"], OLD["email"], OLD_FIRM, str(before["email"]), str(before["phone"])]
+    assert all(one.is_right for one in standing(town).values())
 
-    correct_in_app(town, 1)
-    assert {one.stale for purpose, one in standing(town, 1).items() if purpose != "accounting"} == {1}
-    town.market.land("account", account(1, **AFTER))
+    correct_in_app(town)
+    assert {purpose: one.stale for purpose, one in standing(town).items()} == {
+        "matching": 1,
+        "fraud": 1,
+        "market_trends": 1,
+        "accounting": 1,
+    }
+    town.market.land("account", account(1, **NEW))
+    town.market.land("provider_profile", profile(NEW_FIRM))
     town.market.load()
-    assert not any(one.is_right for purpose, one in standing(town, 1).items() if purpose != "accounting")
-    assert not standing(town, 1)["fraud"].is_purged
-    assert left_in_file(town, "matching", "OSLO"), "DuckDB keeps it until the file is written anew"
-    before = {p: town.market.workspace.home.warehouse_file(p).stat().st_ino for p in town.market.policy.purposes}
-    written_anew = {p: compact_if_due(town.market.workspace, p) for p in town.market.policy.purposes}
-    assert written_anew == {"matching": True, "fraud": True, "market_trends": True, "accounting": False}
-    after = {p: town.market.workspace.home.warehouse_file(p).stat().st_ino for p in town.market.policy.purposes}
-    assert {p for p in before if before[p] != after[p]} == {"matching", "fraud", "market_trends"}
+    assert "warehouse/accounting.duckdb" in files_with(town, *old), "DuckDB keeps the old bytes"
+    warehouses = {f"warehouse/{purpose}.duckdb" for purpose in town.market.policy.purposes}
+    assert warehouses & files_with_deleted_rows(town)
+    assert not any(one.is_right or one.is_purged for one in standing(town).values())
 
-    assert not any(one.is_right for purpose, one in standing(town, 1).items() if purpose != "accounting"), "no copy yet"
+    assert all(compact_if_due(town.market.workspace, purpose) for purpose in town.market.policy.purposes)
+    assert not any(one.is_right for one in standing(town).values()), "the copies are still the old ones"
     town.publish()
-    assert all(one.is_right for one in standing(town, 1).values())
-    new = town.market.rows("fraud", "app_db__account")[0]
-    changed = ("email", "phone", "municipality", "is_of_age")
-    assert not [name for name in changed if new[name] == old[name]]
-    for purpose in ("matching", "fraud", "market_trends"):
-        assert not left_in_file(town, purpose, "OSLO")
-        assert left_in_file(town, purpose, "BERGEN")
-    assert not left_in_file(town, "fraud", str(old["email"]))
+    assert all(one.is_right for one in standing(town).values())
+    assert files_with(town, *old) == set()
+    assert not warehouses & files_with_deleted_rows(town)
+    assert files_with(town, NEW_FIRM) == {"warehouse/accounting.duckdb", "published/accounting/1.duckdb"}
+    after = town.market.rows("fraud", "app_db__account")[0]
+    assert not [name for name in ("email", "phone", "municipality", "is_of_age") if after[name] == before[name]]
 
 
 def test_what_is_landed_again_unchanged_or_only_touched_needs_no_new_file(town: Town) -> None:
