@@ -24,6 +24,7 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0 1.25rem; margi
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; }
+.narrow th, .n { overflow-wrap: normal; white-space: nowrap; }
 .n { font-variant-numeric: tabular-nums; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .5rem 1.25rem; margin: 0 0 .75rem;
   padding: .75rem 1rem; background: var(--wash); border-radius: .4rem; font-size: .9rem; break-inside: avoid; }
