@@ -10,7 +10,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -64,6 +64,7 @@ class Landing:
         self._folder = workspace.home.landing
         self._register = register
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._resources = ExitStack()
 
     def write(
         self,
@@ -146,9 +147,8 @@ class Landing:
         return read_encrypted("landing", batch.path)
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection = None
+        self._resources.close()
 
     def _land_all(
         self, writes: Sequence[Write], con: duckdb.DuckDBPyConnection | None
@@ -206,7 +206,7 @@ class Landing:
 
     def _own_connection(self) -> duckdb.DuckDBPyConnection:
         if self._connection is None:
-            self._connection = self._workspace.connect()
+            self._connection = self._resources.enter_context(self._workspace.connect())
             self._connection.execute("SET preserve_insertion_order = false")
         return self._connection
 

@@ -7,7 +7,8 @@ repeats the content.
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,10 +156,11 @@ class Quarantine:
             "''::VARCHAR AS reason, ''::BLOB AS content, now() AS quarantined_at LIMIT 0)"
         )
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
-        con = self._workspace.connect()
-        give_key(self._workspace, con, "quarantine")
-        return con
+    @contextmanager
+    def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._workspace.connect() as con:
+            give_key(self._workspace, con, "quarantine")
+            yield con
 
 
 def expire_quarantine(workspace: Workspace) -> int:

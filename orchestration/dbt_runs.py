@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from storage import Home, LeiiError, Workspace
+from storage.extensions import ensure_extensions
 from storage.keyring import key_text
 
 PARSE_NOW = "2000-01-01T00:00:00+00:00"
@@ -167,6 +168,7 @@ def fresh_manifest(home: Home) -> Path:
 def build_purpose(workspace: Workspace, purpose: str, *, full_refresh: bool = False) -> DbtBuild:
     """Build and test every model of one purpose. Raises DbtError, with the build, if something failed."""
     home = workspace.home
+    ensure_extensions(home.extensions)
     _wait_for_parsing(home)
     folder = home.dbt_folder(purpose)
     arguments = ["build", *_common(folder), "--target", purpose, "--target-path", str(folder / "target")]

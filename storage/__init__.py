@@ -1,7 +1,7 @@
 """LEII_HOME: its layout, its encrypted files, the keys that open them and the clock that dates them."""
 
 from storage.clock import fixed_or_real_now
-from storage.duckdb_files import attach, attached, compact_copy, connect, count, filled_copy
+from storage.duckdb_files import attach, attached, compact_copy, connect, count, filled_copy, opens
 from storage.durable import replace_durably, write_durably
 from storage.errors import LeiiError
 from storage.home import Home
@@ -23,6 +23,7 @@ __all__ = [
     "exclusive_run",
     "filled_copy",
     "fixed_or_real_now",
+    "opens",
     "replace_durably",
     "write_durably",
 ]

@@ -5,6 +5,7 @@ anything is ever really gone.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,57 @@ from storage.keyring import key_text
 MEMORY_LIMIT = "1200MB"
 
 
-def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """An in-memory session with OpenSSL's cipher (httpfs) loaded; what it spills is encrypted and under LEII_HOME."""
+MOST_IDLE = 4
+"""How many engines are kept for the next session: loading the cipher, whose signature is checked, costs more than most."""
+
+_idle: list[duckdb.DuckDBPyConnection] = []
+_idle_guard = threading.Lock()
+
+
+@contextmanager
+def connect(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory session with OpenSSL's cipher (httpfs) loaded; what it spills is encrypted and under LEII_HOME.
+
+    It has an engine to itself; its temporary tables, macros and variables, among them keys, end with it.
+    """
+    engine = _idle_engine(home) or _new_engine(home)
+    con = engine.cursor()
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        yield con
+    finally:
+        con.close()
+        _keep(engine)
+
+
+def _idle_engine(home: Home) -> duckdb.DuckDBPyConnection | None:
+    with _idle_guard:
+        engine = _idle.pop() if _idle else None
+    if engine is None:
+        return None
+    try:
+        engine.execute("SET temp_directory = '{}'".format(str(home.temporary).replace("'", "''")))
+    except duckdb.Error:  # it has spilled elsewhere
+        engine.close()
+        return None
+    return engine
+
+
+def _keep(engine: duckdb.DuckDBPyConnection) -> None:
+    """Keep an engine in which nothing is left, and close any other."""
+    engine.execute("RESET preserve_insertion_order")
+    left = engine.execute(
+        "SELECT count(*) FROM (SELECT database_name FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory' "
+        "UNION ALL SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal)"
+    ).fetchone()
+    with _idle_guard:
+        if left == (0,) and len(_idle) < MOST_IDLE:
+            _idle.append(engine)
+            return
+    engine.close()
+
+
+def _new_engine(home: Home) -> duckdb.DuckDBPyConnection:
     home.extensions.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect(
         config={
@@ -34,14 +84,11 @@ def connect(home: Home, *, threads: int | None = None) -> duckdb.DuckDBPyConnect
             "memory_limit": MEMORY_LIMIT,
         }
     )
-    if threads is not None:
-        con.execute(f"SET threads = {int(threads)}")
     try:
         con.execute("LOAD httpfs")
     except duckdb.Error:
         import_extension("httpfs", con=con)
         con.execute("LOAD httpfs")
-    con.execute("SET TimeZone = 'UTC'")
     con.execute("SET enable_progress_bar = false")
     return con
 
@@ -75,6 +122,15 @@ def attached(
         yield
     finally:
         con.execute(f"DETACH {alias}")
+
+
+def opens(con: duckdb.DuckDBPyConnection, path: Path, key: bytes) -> bool:
+    """Whether the key opens the file now."""
+    try:
+        with attached(con, path, "looked_at", key, read_only=True):
+            return True
+    except LeiiError:
+        return False
 
 
 def compact_copy(

@@ -14,5 +14,11 @@ def install_extensions(folder: Path) -> None:
         import_extension("httpfs", con=con)
 
 
+def ensure_extensions(folder: Path) -> None:
+    """As `install_extensions`, if the folder has none."""
+    if next(folder.rglob("httpfs.duckdb_extension"), None) is None:
+        install_extensions(folder)
+
+
 if __name__ == "__main__":
     install_extensions(Path(sys.argv[1]))

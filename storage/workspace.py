@@ -1,5 +1,6 @@
 """What every step of a run is given: where things lie, the keys, and what time it is."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,5 +19,6 @@ class Workspace:
     keyring: KeyRing
     now: datetime
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A session for the length of a block; see `storage.connect`."""
         return connect(self.home)

@@ -17,6 +17,7 @@ import duckdb
 from pseudonymisation.loading import open_purpose
 from pseudonymisation.policy.model import Policy
 from storage import Workspace
+from storage.extensions import ensure_extensions
 from storage.keyring import key_text
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -163,6 +164,7 @@ class PurposeProject:
 
     def _environment(self, now: datetime) -> dict[str, str]:
         home = self.workspace.home
+        ensure_extensions(home.extensions)
         return {
             "LEII_DBT_PURPOSE": self.purpose,
             "LEII_DBT_FILE": str(home.warehouse_file(self.purpose)),

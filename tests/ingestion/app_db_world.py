@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any, LiteralString
 
 import psycopg
@@ -89,7 +90,8 @@ class Mirror:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._con = workspace.connect()
+        self._resources = ExitStack()
+        self._con = self._resources.enter_context(workspace.connect())
         self.landed: list[tuple[str, str, int]] = []
 
     def apply_pending(self, landing: Landing) -> None:

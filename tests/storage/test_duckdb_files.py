@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from storage import Home, LeiiError, attach, attached, compact_copy, connect
@@ -61,3 +62,31 @@ def test_a_session_can_install_nothing_and_is_bounded(tmp_path: Path) -> None:
     assert settings["autoinstall_known_extensions"] == settings["autoload_known_extensions"] == "false"
     assert settings["temp_file_encryption"] == "true"
     assert MEMORY_LIMIT == "1200MB"
+
+
+LEFT_BEHIND = [
+    "CREATE TEMP TABLE secret AS SELECT 1 AS x",
+    "CREATE TABLE secret AS SELECT 1 AS x",
+    "CREATE VIEW secret AS SELECT 1 AS x",
+    "CREATE TEMP MACRO secret() AS TABLE SELECT 1 AS x",
+    "SET VARIABLE secret = 1",
+    "ATTACH ':memory:' AS secret",
+]
+
+
+@pytest.mark.parametrize("statement", LEFT_BEHIND)
+def test_a_session_leaves_nothing_to_the_next_one(tmp_path: Path, statement: str) -> None:
+    for _ in range(2):
+        with connect(Home(tmp_path)) as con:
+            assert con.execute("SELECT getvariable('secret')").fetchone() == (None,)
+            for probe in ("FROM secret", "FROM secret()", "FROM secret.duckdb_tables()"):
+                with pytest.raises(duckdb.Error):
+                    con.execute(probe)
+            con.execute(statement)
+
+
+def test_two_sessions_at_once_have_an_engine_each(tmp_path: Path) -> None:
+    with connect(Home(tmp_path)) as one, connect(Home(tmp_path)) as other:
+        one.execute("ATTACH ':memory:' AS mine")
+        names = [row[0] for row in other.execute("SELECT database_name FROM duckdb_databases()").fetchall()]
+        assert "mine" not in names
