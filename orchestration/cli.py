@@ -254,14 +254,29 @@ def add_keys() -> None:
     typer.echo(f"{path}: {', '.join(added) or 'nothing is missing'}")
 
 
-def _keyring_file() -> Path:
+@keys_app.command("rotate")
+def rotate_keys(
+    name: Annotated[
+        str,
+        typer.Argument(help="purpose:<purpose>, published:<purpose>, vault, held, quarantine, landing or certificate."),
+    ],
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
+    """Give a key a new secret: everything under it is written anew, nothing is lost, and the old secret is destroyed."""
+    from orchestration.rotating import ADVICE, rotate_key
     from orchestration.settings import load_settings
 
-    settings = load_settings()
-    given = settings.keyring.get_secret_value() if settings.keyring else None
-    if given and given.lstrip().startswith("{"):
-        raise LeiiError("LEII_KEYRING holds a keyring itself: name a file instead")
-    return Path(given) if given else settings.place().default_keyring_file
+    rotation = rotate_key(load_settings(), name, wait_seconds=wait)
+    content = {"rotated": rotation.names, "built": rotation.built, "advice": ADVICE}
+    _answer(as_json, content, f"rotated: {', '.join(rotation.names)}\n{ADVICE}")
+
+
+def _keyring_file() -> Path:
+    from orchestration.rotating import keyring_file
+    from orchestration.settings import load_settings
+
+    return keyring_file(load_settings())
 
 
 @app.command()

@@ -10,7 +10,7 @@ from orchestration.report import Report
 from orchestration.settings import Need, Settings, load_settings
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import load_policy
-from storage import Home, Workspace
+from storage import Home, LeiiError, Workspace
 
 
 class RunInterrupted(Exception):  # noqa: N818
@@ -43,14 +43,17 @@ class Run:
 
 
 def open_run(settings: Settings | None = None, *, needs: Sequence[Need] = ()) -> Run:
-    """A run with the settings of the environment; makes the keyring if this is the first.
+    """A run with the settings of the environment; makes the keyring if this is the first, and finishes a rotation of
+    keys that was cut off.
 
     Raises LeiiError when one of the settings that it `needs` is missing, or they or the policy are not whole.
     """
+    from orchestration.rotating import finish_begun_rotation
     from pseudonymisation.policy.checking import require_whole
 
     settings = settings or load_settings()
     settings.require(*needs)
+    finish_begun_rotation(settings)
     policy = load_policy()
     require_whole(policy)
     return Run(settings=settings, workspace=settings.workspace(), policy=policy)
@@ -61,7 +64,9 @@ _active: list[Run] = []
 
 @contextmanager
 def active_run(run: Run) -> Iterator[Run]:
-    """Make this the run whose lock the process holds; the assets' steps join it."""
+    """Make this the run whose lock the process holds; the assets' steps join it. Raises LeiiError if its keys are old."""
+    if run.settings.keys() != run.workspace.keyring:
+        raise LeiiError("the keyring has changed while this run waited for another to end: start it again")
     _active.append(run)
     try:
         yield run

@@ -10,6 +10,12 @@ from pseudonymisation.treatments import Output, treat
 BOOKKEEPING = (("_row_key", "UUID"), ("_batch_id", "BIGINT"))
 """Columns that every table of a purpose ends with: the row's own key, and the batch that last changed the row."""
 
+_OWN_FLAG_ID = """coalesce(
+    (SELECT any_value(fraud_flag_id(purpose_hmac(known.secret)))
+     FROM vault.subject AS known WHERE app_flag_id(known.secret) = {app_flag_id}),
+    {app_flag_id})"""
+"""What the purpose calls the flag that the app names; they differ once the purpose's key has been rotated."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
@@ -132,7 +138,7 @@ def _output_columns(table: Table, purpose: str, rule: RowRule, by_output: dict[s
         for output in outputs_of(table, column, treatment):
             sql = f"{by_output[output.name]}.pseudonym" if is_subject else output.sql
             if column.identifier == FLAG_KIND:
-                sql = f"known_flag_id({sql})"
+                sql = _OWN_FLAG_ID.format(app_flag_id=sql)
             clearing = [by_output[subject] for subject in cleared_by(rule, output.name) if not is_subject]
             if clearing:
                 erased = " OR ".join(f"coalesce({mapped}.is_erased, FALSE)" for mapped in clearing)

@@ -17,7 +17,6 @@ replaced in one step, and tells by the key that opens it whether it has been mov
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import duckdb
 
@@ -28,7 +27,7 @@ from pseudonymisation.erasure.certificate import hand_over
 from pseudonymisation.policy.model import FLAG_KIND, Policy
 from pseudonymisation.session import prepare_session, set_next_layer
 from pseudonymisation.vault import open_vault
-from storage import KeyRing, LeiiError, Workspace, attached, compact_copy, count, filled_copy
+from storage import KeyRing, LeiiError, Workspace, compact_copy, count, filled_copy, opens
 
 SOURCES_WITH_KEYED_CURSORS = ("app_db", "events")
 """What was read of these is remembered as digests under landing's key."""
@@ -110,7 +109,7 @@ def _move_warehouse(workspace: Workspace, policy: Policy, purpose: str, after: K
         return _next_layer_of(f"{purpose}: src.{table}", column, type_)
 
     with workspace.connect() as con:
-        if _is_moved(con, file, old, new):
+        if not file.exists() or opens(con, file, new):
             return
         prepare_session(con, workspace, purpose)
         set_next_layer(con, after.pseudonym_keys(purpose)[-1])
@@ -136,7 +135,7 @@ def _move_vault(workspace: Workspace, after: KeyRing) -> None:
         return f'"{column}"' if column in _RANDOM_IDS else _next_layer_of(f"vault: {table}", column, type_)
 
     with workspace.connect() as con:
-        if _is_moved(con, file, old, new):
+        if not file.exists() or opens(con, file, new):
             return
         set_next_layer(con, after.alias_keys()[-1])
         with open_vault(con, workspace):
@@ -156,7 +155,7 @@ def _move_held(workspace: Workspace, after: KeyRing, purposes: Sequence[str]) ->
         return f"CASE WHEN purpose = '{purposes[0]}' THEN {keyed} ELSE \"{column}\" END"
 
     with workspace.connect() as con:
-        if _is_moved(con, file, old, new):
+        if not file.exists() or opens(con, file, new):
             return
         if not purposes:
             compact_copy(con, file, old, file, new)
@@ -192,18 +191,6 @@ def _copy_tables(con: duckdb.DuckDBPyConnection, schema: str, rekeyed: Callable[
         ).fetchall()
         selected = ", ".join(rekeyed(table, name, type_) for name, type_ in columns)
         con.execute(f'INSERT INTO copy_target.{schema}."{table}" SELECT {selected} FROM copy_source.{schema}."{table}"')
-
-
-def _is_moved(con: duckdb.DuckDBPyConnection, file: Path, old: bytes, new: bytes) -> bool:
-    """True if the new key opens the file, or there is none. Raises LeiiError if neither key does."""
-    if not file.exists():
-        return True
-    try:
-        with attached(con, file, "looked_at", new, read_only=True):
-            return True
-    except LeiiError:
-        with attached(con, file, "looked_at", old, read_only=True):
-            return False
 
 
 def _require_empty_landing(workspace: Workspace) -> None:

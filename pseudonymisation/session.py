@@ -26,7 +26,7 @@ _MACROS = (
     "CREATE OR REPLACE TEMP MACRO alias_hash(kind, value) AS alias_hmac(named_message(kind, value))",
     # As dbt's fraud_flag_id: what the fraud purpose calls the flag of somebody's pseudonym.
     "CREATE OR REPLACE TEMP MACRO fraud_flag_id(pseudonym) AS 'flag_' || md5(CAST(pseudonym AS VARCHAR) || ':flag')",
-    # Where the app has another name for a flag than the warehouse, because the pseudonym's key was rotated since.
+    # What the app calls that flag, which no rotation of the purpose's key changes.
     "CREATE OR REPLACE TEMP MACRO app_flag_id(secret) AS fraud_flag_id(purpose_hmac_first(secret))",
     """CREATE OR REPLACE TEMP MACRO network_of(ip) AS CASE
         WHEN regexp_matches(ip, '^[0-9]{1,3}([.][0-9]{1,3}){3}(/32)?$') THEN regexp_extract(ip, '^([0-9]+[.][0-9]+[.][0-9]+)', 1)
@@ -38,16 +38,6 @@ _MACROS = (
     """CREATE OR REPLACE TEMP MACRO municipality_of(code) AS
         (SELECT any_value(place.municipality) FROM postal_code_place AS place WHERE place.postal_code = code)""",
 )
-
-
-_ONLY_FLAG_ID = "CREATE OR REPLACE TEMP MACRO known_flag_id(flag_id) AS flag_id"
-_KNOWN_FLAG_ID = """
-    CREATE OR REPLACE TEMP MACRO known_flag_id(flag_id) AS coalesce(
-        (SELECT any_value(fraud_flag_id(purpose_hmac(subject.secret)))
-         FROM vault.subject AS subject WHERE app_flag_id(subject.secret) = flag_id),
-        flag_id)
-"""
-"""What the purpose calls the flag that the app names; one of nobody known stays as it is."""
 
 
 def prepare_session(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str | None = None) -> None:
@@ -66,8 +56,7 @@ def prepare_session(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpos
     con.execute(
         "CREATE OR REPLACE TEMP TABLE postal_code_place AS FROM read_csv(?, all_varchar = true)", [str(POSTAL_CODES)]
     )
-    is_rotated = purpose is not None and len(workspace.keyring.pseudonym_keys(purpose)) > 1
-    for macro in (*_MACROS, _KNOWN_FLAG_ID if is_rotated else _ONLY_FLAG_ID):
+    for macro in _MACROS:
         con.execute(macro)
 
 

@@ -18,7 +18,7 @@ import duckdb
 
 from pseudonymisation.policy.model import Purpose
 from pseudonymisation.policy.reading import load_policy
-from storage import Home, LeiiError, Workspace, attach, count, replace_durably
+from storage import Home, LeiiError, Workspace, attach, attached, compact_copy, count, opens, replace_durably
 from storage.durable import fsync_folder
 
 CURRENT = "current.duckdb"
@@ -81,6 +81,22 @@ def current_version(home: Home, purpose: str) -> str | None:
         return (home.published_folder(purpose) / CURRENT).readlink().stem
     except OSError:
         return None
+
+
+def move_published(workspace: Workspace, purpose: str, key: bytes) -> None:
+    """Make the current version anew under another key and a name of its own; one that the key opens stays. For rotation."""
+    folder, version = workspace.home.published_folder(purpose), current_version(workspace.home, purpose)
+    if version is None:
+        return
+    current, next_version = folder / f"{version}.duckdb", _next_version(folder, workspace.now)
+    with workspace.connect() as con:
+        if not opens(con, current, key):
+            final = folder / f"{next_version}.duckdb"
+            compact_copy(con, current, workspace.keyring.purpose_key(purpose, "published"), final, key)
+            with attached(con, final, "copy", key):
+                con.execute("UPDATE copy.main.about SET version = ?", [next_version])
+            _swap(folder, final)
+    remove_replaced(workspace.home, purpose)
 
 
 def remove_replaced(home: Home, purpose: str, *, wait_seconds: float = 0.0) -> list[str]:

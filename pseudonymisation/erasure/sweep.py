@@ -95,7 +95,7 @@ def _sweep_table(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, bat
 def _count_effect(con: duckdb.DuckDBPyConnection, table: Table, rule: RowRule) -> None:
     named = " UNION ".join(
         f"SELECT erased.case_id, touched._row_key, touched._goes FROM {_touched(table)} AS touched "
-        f"JOIN erased ON erased.person = touched.{subject}"
+        f"JOIN erased ON erased.pseudonym = CAST(touched.{subject} AS VARCHAR)"
         for subject in rule.subjects
     )
     con.execute(f"""
