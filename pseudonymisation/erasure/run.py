@@ -25,6 +25,7 @@ from pseudonymisation.erasure.ledger import (
     open_cases,
 )
 from pseudonymisation.erasure.predicate import load_erased
+from pseudonymisation.erasure.quarantined import forget_quarantined
 from pseudonymisation.erasure.receipts import Receipt, read_receipts
 from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sweep_purpose
 from pseudonymisation.erasure.verify import Scan, obstacles, scan_purpose
@@ -70,7 +71,8 @@ def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasureP
                 _remove_exports(con, workspace, tombstoned)
                 for purpose in policy.purposes:
                     _sweep(con, workspace, policy, purpose, tombstoned)
-                move_cases(con, tombstoned, "swept", workspace.now)
+            forget_quarantined(con, workspace)  # in every pass, as a broken line may come again
+            move_cases(con, tombstoned, "swept", workspace.now)
             pending = cases_in(con, "swept", "recomputed", "published")
     return ErasurePreparation(
         swept=len(pending),

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from ingestion.quarantine import Quarantine, QuarantinedRow
 from pseudonymisation.erasure.certificate import public_key_file, verify_certificate
 from pseudonymisation.loading import open_purpose
 from pseudonymisation.vault import note_purge_due, open_vault
@@ -319,3 +320,28 @@ def test_a_ban_keeps_only_what_stops_the_person_from_coming_back(town: Town) -> 
     assert [kind for kind, _ in held] == ["email", "phone"]
     assert {until for _, until in held} == {date(2028, 11, 15)}
     assert phone is not None
+
+
+def quarantine_lines(town: Town, *lines: bytes) -> None:
+    rows = [
+        QuarantinedRow(
+            source="events", position="a.jsonl.gz", line=n, reason_code="no_json", reason="no JSON", content=line
+        )
+        for n, line in enumerate(lines, start=1)
+    ]
+    Quarantine(town.market.workspace).add(rows)
+
+
+def test_what_could_not_be_read_and_names_an_erased_person_goes_too_and_does_not_come_back(town: Town) -> None:
+    town.people(1, 2)
+    town.market.load()
+    mine, others = account_id(1).upper().encode(), account_id(2).encode()
+    lines = (b'{"userId": "' + mine + b'", \xff broken', b'{"userId": "' + others + b'", broken', b"nobody knows whom")
+    quarantine_lines(town, *lines)
+    town.ask(1)
+    town.erase()
+    quarantine = Quarantine(town.market.workspace)
+    assert sorted(quarantine.list(with_content=True)["content"].to_pylist()) == sorted(lines[1:])
+    quarantine_lines(town, *lines)
+    town.prepare()
+    assert sorted(quarantine.list(with_content=True)["content"].to_pylist()) == sorted(lines[1:])
