@@ -30,6 +30,7 @@ def rotate_key(settings: Settings, name: str, *, wait_seconds: float = 0.0) -> R
     from pseudonymisation.rotation import names_to_rotate, require_rotatable
 
     path = keyring_file(settings)
+    load_keyring(str(path))
     home = settings.place()
     with exclusive_run(home, wait_seconds=wait_seconds):
         rotated = _finish(settings, path)

@@ -74,7 +74,7 @@ def in_order(rows: list[Row]) -> list[Row]:
 
 
 def _rekeyed_row(row: Row, key: bytes, keep: tuple[str, ...]) -> Row:
-    new = {n: next_layer(key, v) if _is_uuid(v) and n not in keep else v for n, v in row.items()}
+    new: Row = {n: next_layer(key, v) if _is_uuid(v) and n not in keep else v for n, v in row.items()}
     if "content" in row:
         pseudonyms = {value for value in json.loads(row["content"]).values() if _is_uuid_text(value)}
         assert pseudonyms

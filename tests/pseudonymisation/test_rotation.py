@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -330,3 +332,17 @@ def test_an_unknown_name_and_a_second_rotation_at_once_are_refused(before: Befor
         begin(home, "vault")
     end = finish(home, before.policy)
     assert end_rotation(end.home.default_keyring_file) == end.keyring
+
+
+@pytest.mark.slow
+def test_a_rotation_killed_at_many_lines_is_rotated_once_and_whole_by_the_next(before: Before, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.pseudonymisation.rotation_killed", str(before.home), str(tmp_path), "41", "97"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert int(run.stdout.split()[-1]) >= 5

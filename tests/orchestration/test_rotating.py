@@ -1,0 +1,124 @@
+"""`leii keys rotate` as it is called, and what a rotation that was cut off means for the commands after it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestration.cli import main
+from orchestration.context import active_run, open_run
+from orchestration.rotating import rotate_key
+from orchestration.settings import Settings, load_settings
+from publishing.copies import current_version, move_published, publish_purpose
+from publishing.readers import open_published
+from storage import KeyRing, LeiiError, Workspace
+from storage.keyring import begin_rotation, load_keyring
+from tests.publishing.conftest import in_warehouse, manifest_of
+
+
+@pytest.fixture
+def settings(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("LEII_HOME", str(workspace.home.root))
+    monkeypatch.setenv("LEII_NOW", workspace.now.isoformat())
+    return load_settings()
+
+
+@pytest.fixture
+def published(workspace: Workspace, tmp_path: Path) -> Workspace:
+    in_warehouse(workspace, "fraud", "CREATE TABLE w.marts.fct_flag AS SELECT 'flag' AS flag_id")
+    manifest = manifest_of(tmp_path / "dbt", ("fraud", "marts", "fct_flag", "public"))
+    publish_purpose(workspace, "fraud", manifest)
+    return workspace
+
+
+def flags(workspace: Workspace, keyring: KeyRing) -> list[tuple[str, ...]]:
+    with open_published(workspace.home, keyring, "fraud") as con:
+        return con.execute("SELECT flag_id FROM marts.fct_flag").fetchall()
+
+
+def keyring_of(workspace: Workspace) -> KeyRing:
+    return load_keyring(str(workspace.home.default_keyring_file))
+
+
+def test_a_rotated_published_copy_has_the_same_rows_and_refuses_the_old_readers(
+    published: Workspace, settings: Settings
+) -> None:
+    old, folder = published.keyring, published.home.published_folder("fraud")
+    before = current_version(published.home, "fraud")
+    assert rotate_key(settings, "published:fraud").names == ("published:fraud",)
+    assert flags(published, keyring_of(published).for_readers(["fraud"])) == [("flag",)]
+    with pytest.raises(LeiiError, match="the key does not open it"):
+        flags(published, old)
+    with open_published(published.home, keyring_of(published), "fraud") as con:
+        assert con.execute("SELECT version FROM about").fetchall() == [(current_version(published.home, "fraud"),)]
+    assert current_version(published.home, "fraud") != before
+    assert len([path for path in folder.glob("*.duckdb") if not path.is_symlink()]) == 1
+
+
+def move_the_copy(begun: Workspace) -> None:
+    move_published(begun, "fraud", begun.keyring.after_rotation().purpose_key("fraud", "published"))
+
+
+@pytest.mark.parametrize("moved", [lambda begun: None, move_the_copy])
+def test_whatever_command_comes_next_finishes_a_rotation_that_was_cut_off(
+    published: Workspace, settings: Settings, moved: Callable[[Workspace], None]
+) -> None:
+    begun = begin_rotation(published.home.default_keyring_file, ["published:fraud"])
+    moved(replace(published, keyring=begun))
+    run = open_run(settings)
+    assert run.workspace.keyring == begun.after_rotation() == keyring_of(published)
+    assert flags(published, run.workspace.keyring) == [("flag",)]
+
+
+def test_the_same_command_again_finishes_what_was_begun_and_begins_nothing(
+    workspace: Workspace, settings: Settings
+) -> None:
+    begun = begin_rotation(workspace.home.default_keyring_file, ["vault"])
+    assert rotate_key(settings, "vault").names == ("vault",)
+    assert keyring_of(workspace) == begun.after_rotation()
+
+
+def test_a_run_that_waited_while_keys_were_rotated_does_not_go_on_with_the_old_ones(settings: Settings) -> None:
+    waiting = open_run(settings)
+    rotate_key(settings, "quarantine")
+    with pytest.raises(LeiiError, match="start it again"), active_run(waiting):
+        pass
+    with active_run(open_run(settings)):
+        pass
+
+
+def test_a_keyring_that_the_environment_holds_is_refused_with_what_to_do(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LEII_HOME", str(workspace.home.root))
+    monkeypatch.setenv("LEII_KEYRING", workspace.keyring.as_text())
+    with pytest.raises(SystemExit):
+        main(["keys", "rotate", "vault"])
+    told = capsys.readouterr().err
+    assert "write it to a file with mode 0600" in told
+    assert json.loads(workspace.keyring.as_text())["keys"]["vault"] not in told
+
+
+def test_an_unknown_name_and_a_keyring_that_is_not_there_change_nothing(
+    workspace: Workspace, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LeiiError, match="no key 'fraud': the keyring has certificate, held, landing"):
+        rotate_key(settings, "fraud")
+    assert keyring_of(workspace) == workspace.keyring
+    monkeypatch.setenv("LEII_HOME", str(tmp_path / "nowhere"))
+    with pytest.raises(LeiiError, match="no keyring at"):
+        rotate_key(load_settings(), "vault")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_the_command_says_what_was_rotated_and_what_to_do_with_the_old_keyring(
+    workspace: Workspace, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["keys", "rotate", "purpose:fraud", "--json"])
+    assert ended.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rotated"], told["built"]) == (["held", "purpose:fraud"], None)
+    assert "Destroy every copy of the old one" in told["advice"]
