@@ -1,6 +1,7 @@
 """`leii keys rotate` as it is called, and what a rotation that was cut off means for the commands after it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from orchestration.rotating import rotate_key
 from orchestration.settings import Settings, load_settings
 from publishing.copies import current_version, move_published, publish_purpose
 from publishing.readers import open_published
-from storage import KeyRing, LeiiError, Workspace
+from storage import Home, KeyRing, LeiiError, Workspace, attached
 from storage.keyring import begin_rotation, load_keyring
+from tests.integration.conftest import Town
 from tests.publishing.conftest import in_warehouse, manifest_of
 
 
@@ -122,3 +124,34 @@ def test_the_command_says_what_was_rotated_and_what_to_do_with_the_old_keyring(
     told = json.loads(capsys.readouterr().out)
     assert (told["rotated"], told["built"]) == (["held", "purpose:fraud"], None)
     assert "Destroy every copy of the old one" in told["advice"]
+
+
+MARTS = "SELECT score, reasons, recommended_action, issued_at FROM warehouse.marts.fct_flag ORDER BY ALL"
+APP_FLAGS = "select flag_id, account_id, status, score, first_seen_at, updated_at from app.fraud_flag order by 1"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("runs")
+def test_a_purpose_rotated_between_two_runs_finds_the_same_and_the_app_keeps_every_flag(
+    town: Town, tmp_path: Path
+) -> None:
+    shutil.copytree(town.home.root, tmp_path / "home", symlinks=True)
+    home, in_app, found = Home(tmp_path / "home"), town.app(APP_FLAGS), fraud(town, town.home, MARTS)
+    ids = {row[0] for row in fraud(town, home, "SELECT flag_id FROM warehouse.marts.fct_flag")}
+    assert found
+    assert "rotated: held, purpose:fraud" in town.leii("keys", "rotate", "purpose:fraud", home=home).stdout
+    assert fraud(town, home, MARTS) == found
+    assert not ids & {row[0] for row in fraud(town, home, "SELECT flag_id FROM warehouse.marts.fct_flag")}
+    with open_published(home, load_keyring(str(home.default_keyring_file)), "fraud") as con:
+        assert con.execute("SELECT count(*) FROM marts.fct_flag").fetchone() == (len(found),)
+    town.leii("run", home=home)
+    assert town.app(APP_FLAGS) == in_app
+    assert fraud(town, home, MARTS) == found
+
+
+def fraud(town: Town, home: Home, sql: str) -> list[tuple[object, ...]]:
+    keyring = load_keyring(str(home.default_keyring_file))
+    workspace = Workspace(home=home, keyring=keyring, now=town.now)
+    key = keyring.purpose_key("fraud", "warehouse")
+    with workspace.connect() as con, attached(con, home.warehouse_file("fraud"), "warehouse", key, read_only=True):
+        return con.execute(sql).fetchall()
