@@ -1,12 +1,15 @@
-"""`make bench`: every benchmark in turn. `python -m benchmarks.whole_runs medium` does the medium world."""
+"""`make bench`: every benchmark in turn, on the small world. `python -m benchmarks.whole_runs medium` and
+`python -m benchmarks.erasure medium` take the medium one.
+"""
 
-from benchmarks import app_db_to_landing, pseudonymise, whole_runs
+from benchmarks import app_db_to_landing, erasure, pseudonymise, whole_runs
 
 
 def main() -> None:
     app_db_to_landing.main()
     pseudonymise.main()
     whole_runs.main()
+    erasure.main()
 
 
 if __name__ == "__main__":

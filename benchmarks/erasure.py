@@ -1,0 +1,56 @@
+"""What an erasure costs, the whole way to the certificate, beside building everything from the sources.
+
+Aims on the medium world: one person under a fifth of a full rebuild; 1,000 people in a batch under three times one.
+"""
+
+import sys
+
+import psycopg
+
+from benchmarks.running_world import RunningWorld, running_world
+from demo.world.spec import world_spec
+
+_ASK = """
+insert into app.privacy_request
+    (privacy_request_id, account_id, kind, channel, identity_verified_at, requested_at, updated_at)
+select (select coalesce(max(privacy_request_id), 0) from app.privacy_request) + row_number() over (order by account_id),
+    account_id, 'erasure', 'profile', created_at, created_at, created_at
+from (
+    select account_id, created_at from app.account as account
+    where not exists (select from app.booking where customer_id = account_id or provider_id = account_id)
+      and not exists (select from app.privacy_request as known where known.account_id = account.account_id)
+    order by account_id limit %s
+) as chosen
+"""
+
+
+def main(size: str = "small", batch: str = "") -> None:
+    """Print what it takes to build the world of this size, to erase one person, and to erase a batch of them."""
+    people = int(batch or (1000 if size != "small" else 100))
+    with running_world(world_spec(size=size)) as world:
+        rebuild = world.leii("run", "--json")
+        world.leii("erase", "--json")  # who asked in the world itself, and was not due in the first pass
+        one = _erase(world, 1)
+        many = _erase(world, people)
+    print(f"{size} world: built from the sources in {rebuild:.0f} s; one person erased in {one:.1f} s")
+    print(f"  one person / full rebuild: {one / rebuild:.2f} (aim: below 0.20)")
+    print(f"  {people} people / one: {many / one:.2f} (aim: below 3 for 1,000 on the medium world)")
+
+
+def _erase(world: RunningWorld, people: int) -> float:
+    before = _certificates(world)
+    with psycopg.connect(world.server.admin_dsn) as connection:
+        asked = connection.execute(_ASK, [people]).rowcount
+    seconds = world.leii("erase", "--json")
+    issued = _certificates(world) - before
+    if not asked == issued == people:
+        raise SystemExit(f"{people} people were to be erased, {asked} could ask, and {issued} certificates were issued")
+    return seconds
+
+
+def _certificates(world: RunningWorld) -> int:
+    return len(list(world.home.certificates.glob("0*.json")))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

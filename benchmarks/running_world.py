@@ -1,0 +1,100 @@
+"""A generated world on real parts, and the `leii` command timed on it as a whole process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from demo.loading import load_world
+from demo.postgres import DemoPostgres, running_postgres
+from demo.stripe_cli import StripeDouble, start_stripe_double
+from demo.world.advance import advance
+from demo.world.generate import generate_world
+from demo.world.spec import WorldSpec
+from storage import Home, Workspace
+from storage.keyring import load_keyring
+
+LEII = str(Path(sys.executable).with_name("leii"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningWorld:
+    """The world's servers are up; LEII_HOME is beside it."""
+
+    folder: Path
+    server: DemoPostgres
+    stripe: StripeDouble
+
+    @property
+    def home(self) -> Home:
+        return Home(self.folder / "home")
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(json.loads((self.folder / "world" / "world.json").read_text())["now"], UTC)
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(home=self.home, keyring=load_keyring(str(self.home.default_keyring_file)), now=self.now)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command is told of this world."""
+        return {
+            **os.environ,
+            "LEII_HOME": str(self.home.root),
+            "LEII_APP_DB_DSN": self.server.pipeline_dsn,
+            "LEII_STRIPE_API_KEY": self.stripe.api_key,
+            "LEII_STRIPE_API_BASE": self.stripe.base_url,
+            "LEII_EVENTS_ROOT": str(self.folder / "world" / "events"),
+            "LEII_NOW": self.now.isoformat(),
+        }
+
+    def leii(self, *arguments: str) -> float:
+        """Run the command; gives the seconds that it took. Raises CalledProcessError if it fails."""
+        began = time.perf_counter()
+        subprocess.run([LEII, *arguments], env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began
+
+    def leii_killed_after(self, seconds: float, *arguments: str) -> bool:
+        """Run the command and kill it with all its processes after so long; false if it had ended before."""
+        process = subprocess.Popen(
+            [LEII, *arguments], env=self.environment, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        return False
+
+    def play_on(self, days: int) -> None:
+        advance(self.folder / "world", days, self.server.admin_dsn)
+
+
+@contextmanager
+def running_world(spec: WorldSpec, *, rate_limit: int = 25) -> Iterator[RunningWorld]:
+    """Generate a world, start its servers and fill them; all of it is gone afterwards.
+
+    `rate_limit`: requests a second to an endpoint that the double of Stripe takes, as Stripe does; 0 for any number.
+    """
+    with tempfile.TemporaryDirectory(prefix="leii-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user
+        generate_world(folder / "world", spec)
+        with (
+            running_postgres(folder / "postgres") as server,
+            start_stripe_double(folder / "world" / "stripe", rate_limit=rate_limit) as stripe,
+        ):
+            load_world(folder / "world", server.admin_dsn)
+            yield RunningWorld(folder=folder, server=server, stripe=stripe)
