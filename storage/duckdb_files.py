@@ -158,7 +158,7 @@ def filled_copy(
     """As `compact_copy`; what comes along is what `fill` puts from `copy_source` into `copy_target`, both attached."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
-    for leftover in (temporary, _wal(temporary)):
+    for leftover in target.parent.glob(f".{target.name}.*.new*"):  # of a process that was killed, too
         leftover.unlink(missing_ok=True)
     attach(con, source, "copy_source", source_key, read_only=source != target)
     try:

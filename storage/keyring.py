@@ -198,4 +198,6 @@ def _decoded(keys: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def _write(path: Path, ring: KeyRing) -> None:
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):  # a killed process leaves a whole keyring behind
+        leftover.unlink(missing_ok=True)
     write_durably(path, ring.as_text().encode() + os.linesep.encode(), mode=0o600)

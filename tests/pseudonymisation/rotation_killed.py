@@ -39,6 +39,7 @@ def finish_and_check(before: Path, home: Path, name: str) -> None:
 def check(before: Path, home: Path, name: str) -> None:
     old, new = workspace_of(before), workspace_of(home)
     assert len(new.keyring.layers[name]) == 1, "it was rotated twice"
+    assert not [*home.rglob(".*.new*"), *home.rglob(".*.tmp")], "something unfinished is left"
     if name == "vault":
         key = new.keyring.zone_key("vault", "alias")
         assert vault_tables(new) == rekeyed(vault_tables(old), key, keep=("subject_id", "case_id"))

@@ -87,6 +87,15 @@ def test_a_rotation_keeps_both_roots_until_it_ends_and_then_the_old_one_is_gone(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_keyring_that_a_killed_process_left_half_named_goes_with_the_next_writing(tmp_path: Path) -> None:
+    path, left = tmp_path / "keys.json", tmp_path / ".keys.json.4711.tmp"
+    create_keyring(path, ["fraud"])
+    left.write_bytes(path.read_bytes())
+    begin_rotation(path, ["vault"])
+    end_rotation(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["keys.json"]
+
+
 def test_of_a_rotated_root_only_the_hmac_key_stays_as_the_layer_under_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     before = create_keyring(path, ["fraud"])
