@@ -4,13 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
 
-.PHONY: demo test check lint types sql notebooks bench lock clean
+.PHONY: demo test endurance check lint types sql notebooks bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/leii demo
 
 test: check
-	$(BIN)/pytest -q --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest -q --numprocesses 2 --dist loadgroup -m "not endurance"
+
+endurance: $(STAMP)
+	$(BIN)/pytest -q --numprocesses 2 --dist loadgroup -m endurance
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -6,9 +6,9 @@ from benchmarks.crashes import kill_and_compare
 from benchmarks.running_world import running_world
 from demo.world.spec import world_spec
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.endurance, pytest.mark.timeout(900)]
 
-POINTS = 2
+POINTS = 3
 
 
 def test_runs_killed_at_random_moments_end_as_if_nothing_had_happened() -> None:

@@ -334,7 +334,7 @@ def test_an_unknown_name_and_a_second_rotation_at_once_are_refused(before: Befor
     assert end_rotation(end.home.default_keyring_file) == end.keyring
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 def test_a_rotation_killed_at_many_lines_is_rotated_once_and_whole_by_the_next(before: Before, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "tests.pseudonymisation.rotation_killed", str(before.home), str(tmp_path), "11", "83"],
