@@ -15,16 +15,15 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import psycopg
 import typer
 from rich.console import Console
 
 from demo.loading import load_world
+from demo.place import Place, Show, read_truth
 from demo.postgres import DemoPostgres, PostgresError, running_postgres, stop_postgres
 from demo.stripe_cli import start_stripe_double
 from demo.summary import print_summary
@@ -35,48 +34,6 @@ from storage.errors import LeiiError
 
 MARK = "# Written by `leii demo`, which may write it again."
 _console = Console(stderr=True, highlight=False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a demo keeps what it makes."""
-
-    root: Path
-
-    @property
-    def world(self) -> Path:
-        return self.root / "world"
-
-    @property
-    def postgres(self) -> Path:
-        return self.root / "postgres"
-
-    @property
-    def home(self) -> Path:
-        return self.root / "home"
-
-    @property
-    def config(self) -> Path:
-        return self.root / "leii.toml"
-
-    @property
-    def now(self) -> datetime:
-        """The world's clock."""
-        return datetime.fromtimestamp(json.loads((self.world / "world.json").read_text())["now"], UTC)
-
-
-@dataclass(kw_only=True)
-class Show:
-    """What the demo has to tell at the end."""
-
-    place: Place
-    days: int
-    reports: list[dict[str, Any]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    flagged: set[str] = field(default_factory=set)
-    receipts: dict[str, int] = field(default_factory=dict)
-    receipts_as_meant: tuple[int, int] = (0, 0)
-    use_config: Path | None = None
 
 
 def show(
@@ -165,11 +122,6 @@ def _receipts_as_meant(place: Place, receipts: dict[int, str]) -> tuple[int, int
         if row["expected_state"] is not None and row["visible_from"] <= place.now.timestamp()
     }
     return sum(receipts.get(number) == state for number, state in planted.items()), len(planted)
-
-
-def read_truth(world: Path, name: str) -> list[dict[str, Any]]:
-    """What the generator planted, one dictionary a row."""
-    return [json.loads(line) for line in (world / "truth" / f"{name}.jsonl").read_text().splitlines()]
 
 
 def _clear(place: Place) -> None:

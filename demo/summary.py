@@ -1,15 +1,12 @@
 """The end of `leii demo`, for a person to read."""
 
-from __future__ import annotations
-
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from demo.show import Show
+from demo.place import Show, read_truth
 
 
 def print_summary(console: Console, story: Show) -> None:
@@ -57,7 +54,6 @@ def _counts(report: dict[str, Any], stage: str) -> dict[str, int]:
 
 
 def _frauds(story: Show) -> Table:
-    from demo.show import read_truth
 
     cases: defaultdict[str, defaultdict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for row in read_truth(story.place.world, "fraud"):
