@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ingestion.consent import ESSENTIAL_EVENTS, ESSENTIAL_PATHS
 from ingestion.landing import open_landing
+from pseudonymisation.compaction import create_mark, note_compaction_due
 from pseudonymisation.loading import open_purpose
 from pseudonymisation.loading_sql import outputs_of
 from pseudonymisation.policy.model import Policy, Table
@@ -112,6 +113,7 @@ def _apply(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id:
     essential = f"coalesce({event} IN ({', '.join(repr(name) for name in ESSENTIAL_EVENTS)}), FALSE)"
     surplus = [output.name for path, made in outputs.items() if path not in ESSENTIAL_PATHS for output in made]
     con.execute(f"CREATE OR REPLACE TEMP TABLE without_consent AS {named}")
+    create_mark(con)
     con.execute("BEGIN")
     removed = count(
         con, f"DELETE FROM {target} WHERE NOT {essential} AND _row_key IN (SELECT _row_key FROM without_consent)"
@@ -124,6 +126,8 @@ def _apply(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id:
             f"UPDATE {target} SET {', '.join(f'{name} = NULL' for name in surplus)}, _batch_id = {batch_id} "
             f"WHERE {essential} AND ({left}) AND _row_key IN (SELECT _row_key FROM without_consent)",
         )
+    if removed or reduced:
+        note_compaction_due(con)
     con.execute("COMMIT")
     return removed, reduced
 

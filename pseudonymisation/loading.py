@@ -113,10 +113,12 @@ def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose
                     continue
                 result = take_batch(con, landing, policy, table_, purpose, batch)
                 done[table_.stored_name] = done[table_.stored_name].plus(result)
+            con.execute("BEGIN")
             for name, expired in remove_expired(con, policy, purpose, workspace.now).items():
                 done[name] = done[name].plus(TableLoad(expired=expired))
                 if expired:
                     note_compaction_due(con)
+            con.execute("COMMIT")
             landing.mark_taken(purpose, [batch.batch_id for batch in batches])
             con.execute("DELETE FROM purpose.src._taken_batch")  # only now: landing says it from here on
     return PurposeLoad(purpose=purpose, batches=len(batches), tables=dict(done))

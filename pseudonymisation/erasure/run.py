@@ -13,6 +13,7 @@ import duckdb
 
 from ingestion.landing import open_landing
 from pseudonymisation.access.exports import remove_exports_of
+from pseudonymisation.compaction import compact_if_due
 from pseudonymisation.erasure.certificate import issue_certificate
 from pseudonymisation.erasure.held import expire_held, hold_banned, open_held
 from pseudonymisation.erasure.jobs import BOOKS
@@ -33,7 +34,7 @@ from pseudonymisation.loading import create_tables, open_purpose
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import note_purge_due, open_vault, purge_if_due
-from storage import Workspace, compact_copy
+from storage import Workspace
 
 FLAGS = "fraud"
 """The purpose whose flags carry an id that the app sends back."""
@@ -91,8 +92,7 @@ def finish_erasures(workspace: Workspace, policy: Policy) -> ErasureResult:
             published = cases_in(con, "published")
         if published:
             for purpose in policy.purposes:
-                key, file = workspace.keyring.purpose_key(purpose, "warehouse"), workspace.home.warehouse_file(purpose)
-                compact_copy(con, file, key, file, key)
+                compact_if_due(workspace, purpose)
             with open_vault(con, workspace):
                 _remove_exports(con, workspace, published)  # one may have been asked for since the sweep
                 _forget(con, workspace, published)

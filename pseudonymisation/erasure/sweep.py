@@ -4,6 +4,7 @@ and what the law holds is first moved to the held zone. One transaction a purpos
 
 import duckdb
 
+from pseudonymisation.compaction import create_mark, note_compaction_due
 from pseudonymisation.erasure.held import hold_rows
 from pseudonymisation.erasure.predicate import erased_by, names_sql
 from pseudonymisation.loading_sql import rule_of, stored_columns
@@ -53,9 +54,11 @@ def sweep_purpose(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, 
 
     Changed rows get `batch_id`, so that incremental models see them.
     """
+    create_mark(con)
     con.execute("BEGIN")
     for table in _tables(policy, purpose):
         _sweep_table(con, table, purpose, batch_id)
+    note_compaction_due(con)
     con.execute("COMMIT")
 
 
