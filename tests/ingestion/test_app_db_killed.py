@@ -30,7 +30,7 @@ def test_a_pull_killed_at_some_lines_and_run_again_gives_the_source(tmp_path: Pa
     assert survived(tmp_path, app_db, first=97, step=331) >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1200)
 def test_a_pull_killed_at_many_lines_and_run_again_gives_the_source(tmp_path: Path, app_db: DemoPostgres) -> None:
     assert survived(tmp_path, app_db, first=11, step=61) >= 8

@@ -26,7 +26,7 @@ def test_a_pull_of_events_killed_at_some_lines_loses_nothing(tmp_path: Path) -> 
     assert survived(tmp_path, first=83, step=149) >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(1200)
 def test_a_pull_of_events_killed_at_many_lines_loses_nothing(tmp_path: Path) -> None:
     assert survived(tmp_path, first=7, step=41) >= 6

@@ -26,7 +26,7 @@ def test_killed_at_some_lines_landing_loses_and_doubles_nothing(tmp_path: Path) 
     assert survived(tmp_path, first=17, step=97) >= 3
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(900)
 def test_killed_at_any_line_landing_loses_and_doubles_nothing(tmp_path: Path) -> None:
     assert survived(tmp_path, first=1, step=23) >= 20

@@ -89,7 +89,7 @@ class Town:
         return [json.loads(line) for line in (self.world / "truth" / f"{name}.jsonl").read_text().splitlines()]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """One pass over a town of 150 accounts has been made."""
     folder = tmp_path_factory.mktemp("town")
