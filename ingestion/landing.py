@@ -129,6 +129,10 @@ class Landing:
         with self._register.transaction():
             self._register.mark_taken(taker, batch_ids)
 
+    def reached(self) -> dict[str, int]:
+        """The newest batch that each taker has ever noted as taken."""
+        return self._register.reached()
+
     def remove_taken_by_all(self, takers: Sequence[str]) -> int:
         """Remove the batches that every one of the takers has. Returns how many."""
         if not takers:

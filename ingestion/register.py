@@ -29,6 +29,7 @@ create table if not exists cursor (
 create table if not exists seen_file (
     source text not null, path text not null, version text not null, primary key (source, path)
 ) without rowid;
+create table if not exists reached (taker text primary key, batch_id integer not null) without rowid;
 """
 
 
@@ -99,6 +100,13 @@ class Register:
             "insert into taken (batch_id, taker) select batch_id, ? from batch where batch_id = ? on conflict do nothing",
             [(taker, batch_id) for batch_id in batch_ids],
         )
+        self._connection.executemany(
+            "insert into reached values (?, ?) on conflict do update set batch_id = max(batch_id, excluded.batch_id)",
+            [(taker, batch_id) for batch_id in batch_ids],
+        )
+
+    def reached(self) -> dict[str, int]:
+        return dict(self._connection.execute("select taker, batch_id from reached"))
 
     def remove_taken_by_all(self, takers: Sequence[str]) -> list[str]:
         """Forget the batches that all of them have taken; returns the file names, for the caller to remove."""

@@ -23,6 +23,7 @@ TITLES = {
     "certify": "erasures: verify and certify",
     "tell": "tell the app: {}",
     "rebuild": "rebuild {}",
+    "restored": "restored: {}",
 }
 
 

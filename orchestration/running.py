@@ -39,6 +39,7 @@ def run_everything(
     run.report.on_change = on_change
     with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
         dbt_runs.begin_parsing(run.home)
+        steps.notice_restored(run)
         for purpose in rebuild:
             steps.forget_purpose(run, purpose)
         try:

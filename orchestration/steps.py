@@ -45,6 +45,18 @@ class PurposeTaken:
     checks: tuple[BoundaryCheck, ...]
 
 
+def notice_restored(run: Run) -> list[str]:
+    """Read every source from the start if the vault or a purpose is older than what landing gave it, so that nothing that was
+    erased since then is back for good, and nothing that came since then is missing; returns who is."""
+    with open_landing(run.workspace) as landing:
+        behind = loading.takers_behind(run.workspace, landing, run.policy)
+        if behind:
+            with run.report.stage("restored", ", ".join(behind)) as stage:
+                landing.reset_cursors()
+                stage.warnings.append(f"{stage.part}: older than the last run, so every source is read from the start")
+    return behind
+
+
 def pull_events(run: Run) -> SourcePull:
     """New event files into landing; what cannot be read goes to quarantine."""
     from ingestion.events import pull_events

@@ -1,9 +1,10 @@
 """Take landed batches into a purpose's own database: pseudonymised, each batch exactly once."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 
@@ -82,6 +83,8 @@ def register_people(workspace: Workspace, landing: Landing, policy: Policy) -> i
                 elif (batch.source, batch.table) == ("app_db", "account"):
                     notice_vanished(con, workspace, relation)
                 con.execute("COMMIT")
+            _note_newest(con, "vault.taken_batch", batches)
+            _forget_others(con, "vault.taken_batch")
     landing.mark_taken(VAULT_TAKER, [batch.batch_id for batch in batches])
     return created
 
@@ -119,9 +122,45 @@ def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose
                 if expired:
                     note_compaction_due(con)
             con.execute("COMMIT")
+            _note_newest(con, "purpose.src._taken_batch", batches)
             landing.mark_taken(purpose, [batch.batch_id for batch in batches])
-            con.execute("DELETE FROM purpose.src._taken_batch")  # only now: landing says it from here on
+            _forget_others(con, "purpose.src._taken_batch")  # only now: landing says it from here on
     return PurposeLoad(purpose=purpose, batches=len(batches), tables=dict(done))
+
+
+def takers_behind(workspace: Workspace, landing: Landing, policy: Policy) -> list[str]:
+    """Those whose file is not there, or older than what landing has noted that they took: a backup was put in its place.
+
+    What came since is missing in it, and what has been erased or deleted since is there again.
+    """
+    key = workspace.keyring.purpose_key
+    files = {VAULT_TAKER: (workspace.home.vault_file, workspace.keyring.zone_key("vault"), "main.taken_batch")}
+    for purpose in policy.purposes:
+        files[purpose] = (workspace.home.warehouse_file(purpose), key(purpose, "warehouse"), "src._taken_batch")
+    noted = landing.reached()
+    with workspace.connect() as con:
+        return [taker for taker, file in files.items() if taker in noted and _newest_taken(con, *file) < noted[taker]]
+
+
+def _newest_taken(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, table: str) -> int:
+    """The newest batch that the file itself remembers; -1 for none."""
+    if not path.exists():
+        return -1
+    with attached(con, path, "looked_at", key, read_only=True):
+        there = "database_name = 'looked_at' AND schema_name || '.' || table_name = ?"
+        if not count(con, f"SELECT count(*) FROM duckdb_tables() WHERE {there}", [table]):
+            return -1
+        return count(con, f"SELECT coalesce(max(batch_id), -1) FROM looked_at.{table}")
+
+
+def _note_newest(con: duckdb.DuckDBPyConnection, table: str, batches: Sequence[Batch]) -> None:
+    """Let the file remember the newest of these batches, before landing notes that they were taken."""
+    if batches:
+        con.execute(f"INSERT INTO {table} VALUES (?)", [max(batch.batch_id for batch in batches)])
+
+
+def _forget_others(con: duckdb.DuckDBPyConnection, table: str) -> None:
+    con.execute(f"DELETE FROM {table} WHERE batch_id < (SELECT max(batch_id) FROM {table})")
 
 
 def create_tables(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str) -> None:

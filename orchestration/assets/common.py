@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from dagster import AssetKey, InitResourceContext, MaterializeResult, resource
 
+from orchestration import steps
 from orchestration.context import Run, active_run, current_run, open_run
 from orchestration.instance import close_abandoned_runs
 from orchestration.report import save_report
@@ -61,6 +62,7 @@ def run_resource(context: InitResourceContext) -> Iterator[Run]:
     with exclusive_run(run.home, wait_seconds=WAIT_FOR_OTHER_RUN_SECONDS), active_run(run):
         if context.instance is not None:
             close_abandoned_runs(context.instance, except_run=context.run_id)
+        steps.notice_restored(run)
         try:
             yield run
         finally:

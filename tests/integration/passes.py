@@ -71,6 +71,7 @@ def one_pass(world: RunningWorld, *, rebuild: Iterable[str] = ()) -> Run:
 def take_in(run: Run) -> int:
     """Read the sources, recognise people, give each purpose its share; gives how many people are new."""
     dbt_runs.begin_parsing(run.home)
+    steps.notice_restored(run)
     at_once([partial(steps.pull_events, run), partial(steps.pull_stripe, run)])
     steps.pull_app_db(run)
     created = steps.register_people(run)
