@@ -1,14 +1,14 @@
 """The oracle: erasing people from what was built leaves what building without them would give.
 
-A history is played in one LEII_HOME, with passes and erasures as they come. Then everything is built from nothing in
-another, whose vault knows the same people by the same secrets, but for the erased: of them it has the tombstones alone, so
+A history is played in a LEII_HOME, with passes and erasures as they come. Then everything is built from nothing in
+an empty one, whose vault knows the same people by the same secrets, but for the erased: of them it has the tombstones alone, so
 that nothing about them gets in. There no erasure is carried out; the tables of both must be equal.
 """
 
 import json
 import shutil
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,18 +140,17 @@ def _note_changes_for_others(run: Run, played: Played, kept: Path, accounts: set
 
 
 def _compare_with_build_from_nothing(world: RunningWorld, played: Played) -> None:
-    anew = Home(world.folder / "anew")
-    clear(anew)
-    anew.root.mkdir(exist_ok=True)
-    shutil.copy(world.home.default_keyring_file, anew.default_keyring_file)
-    run = run_of(world, anew)
+    done = Home(world.folder / "played")
+    clear(world.home, into=done.root)
+    shutil.copy(done.default_keyring_file, world.home.default_keyring_file)
+    run = run_of(world)
     played.known.write_vault(run.workspace, played.tombstones)
-    with exclusive_run(anew):
+    with exclusive_run(run.home):
         assert take_in(run) == 0, "somebody is new to a vault that knows everybody"
         apply_withdrawn_consent(run.workspace, run.policy, run.dsn)
         _bring_back(world, run, played.gone)
         build_and_publish(run)
-    found = differences(run_of(world).workspace, run.workspace, run.policy)
+    found = differences(replace(run.workspace, home=done), run.workspace, run.policy)
     assert not found, "\n".join(found)
 
 

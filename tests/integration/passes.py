@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -31,17 +32,26 @@ def renew(world: RunningWorld, spec: WorldSpec) -> None:
     load_world(world.folder / "world", world.server.admin_dsn)
 
 
-def clear(home: Home) -> None:
-    """Empty a LEII_HOME but for dbt's manifest, which describes the project and no data, and is slow to make."""
+def clear(home: Home, *, into: Path | None = None) -> None:
+    """Empty a LEII_HOME but for dbt's manifest, which describes the project and no data, and is slow to make.
+
+    `into`: what was in it becomes all that is in this folder, instead of being gone.
+    """
+    if into is not None:
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir()
     for path in home.root.iterdir() if home.root.exists() else ():
         if path == home.dbt_folder("manifest").parent:
             continue
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if into is not None:
+            path.rename(into / path.name)
+        else:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def run_of(world: RunningWorld, home: Home | None = None) -> Run:
-    """A run over this world as it is now, in its LEII_HOME or in another."""
-    home, policy = home or world.home, load_policy()
+def run_of(world: RunningWorld) -> Run:
+    """A run over this world as it is now, in its LEII_HOME."""
+    home, policy = world.home, load_policy()
     settings = Settings.model_construct(
         home=home.root,
         app_db_dsn=SecretStr(world.server.pipeline_dsn),
