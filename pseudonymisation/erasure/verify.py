@@ -110,7 +110,7 @@ def obstacles(scans: Iterable[Scan], cases: Sequence[str]) -> dict[str, list[str
             for case in cases:
                 found[case].append(f"{scan.layer}/{scan.purpose}: {scan.unread}")
         for survivor in scan.survivors:
-            for case in survivor.cases.intersection(cases):
+            for case in survivor.cases.intersection(cases) or cases:  # nobody known whom it names: nobody is certified
                 found[case].append(f"{scan.layer}/{scan.purpose}: {survivor.place}")
     return dict(found)
 
