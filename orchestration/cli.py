@@ -1,7 +1,6 @@
 """The command `leii`. Whatever goes wrong is one clear message and exit code 1."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -327,12 +326,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except LeiiError as error:
         sys.stderr.write(f"leii: {error}\n")
         sys.exit(1)
-    except Exception as error:
-        if type(error).__name__ != "RunInterrupted":  # its module is not loaded for a command that runs nothing
-            raise
-        sys.stderr.write("leii: interrupted; the next run takes up what is left\n")
-        sys.stderr.flush()
-        os._exit(130)  # without waiting for steps at work in their threads: what they have not finished is done again
 
 
 def _answer(as_json: bool, content: Any, sentence: str) -> None:

@@ -13,10 +13,6 @@ from pseudonymisation.policy.reading import load_policy
 from storage import Home, LeiiError, Workspace
 
 
-class RunInterrupted(Exception):  # noqa: N818
-    """Somebody stopped the run; steps may still be at work in their threads."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """One run: settings, the workspace (its clock stands still), the policy, and the report that the steps write."""

@@ -1,15 +1,19 @@
 """`leii run`: one pass over everything, as a Dagster run of the same assets that `dagster dev` shows."""
 
 import logging
+import os
+import signal
+import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
 
 from orchestration import dbt_runs, steps
-from orchestration.context import Run, RunInterrupted, active_run
+from orchestration.context import Run, active_run
 from orchestration.report import Stage, save_report
 from storage import LeiiError, exclusive_run
 
@@ -17,6 +21,9 @@ if TYPE_CHECKING:
     from dagster import DagsterEvent, JobDefinition
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+INTERRUPTED = 130
+"""The exit code of a command that SIGINT ended, as shells have it."""
 
 
 def stage_count(purposes: Sequence[str]) -> int:
@@ -37,7 +44,7 @@ def run_everything(
     or a setting is missing; a stage that fails is reported and stops only what depends on it.
     """
     run.report.on_change = on_change
-    with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+    with _interrupt_leaves(), exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
         dbt_runs.begin_parsing(run.home)
         steps.notice_restored(run)
         for purpose in rebuild:
@@ -45,8 +52,6 @@ def run_everything(
         try:
             _begin_reading(run)
             succeeded = _materialise(run)
-        except KeyboardInterrupt:  # before Dagster catches it
-            raise RunInterrupted from None
         finally:
             save_report(run.home, run.report)
     return succeeded and not run.report.failed
@@ -58,7 +63,7 @@ def erase_now(run: Run, *, wait_seconds: float = 0.0, on_change: Callable[[Stage
     Raises LeiiError at the first stage that fails; the next run takes it up from there.
     """
     run.report.on_change = on_change
-    with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+    with _interrupt_leaves(), exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
         dbt_runs.begin_parsing(run.home)
         touched = steps.prepare_erasures(run)
         for purpose in touched:
@@ -84,9 +89,32 @@ def publish_now(
     if unknown:
         raise LeiiError(f"no purpose {', '.join(unknown)}: the policy has {', '.join(run.purposes)}")
     run.report.on_change = on_change
-    with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+    with _interrupt_leaves(), exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
         for purpose in purposes or run.purposes:
             steps.publish(run, purpose)
+
+
+@contextmanager
+def _interrupt_leaves() -> Iterator[None]:
+    """Let SIGINT end the process there and then, as `kill -9` does: the next run takes up what is left.
+
+    Python's own KeyboardInterrupt can come in the middle of an import, and is swallowed there with the lock of all
+    imports held: the threads that read the sources would wait for it without end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(number: int = signal.SIGINT, frame: FrameType | None = None) -> NoReturn:
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    os.write(2, f"{show_cursor}leii: interrupted; the next run takes up what is left\n".encode())
+    os._exit(INTERRUPTED)
 
 
 def _begin_reading(run: Run) -> None:
@@ -119,8 +147,9 @@ def _materialise(run: Run) -> bool:
         close_abandoned_runs(instance)
         with execute_job(reconstructable(everything_job), instance, run_config=QUIET) as result:
             succeeded: bool = result.success
-            if was_interrupted.is_set():
-                raise RunInterrupted
+            if was_interrupted.is_set():  # Dagster has caught the signal; steps are still at work in their threads
+                save_report(run.home, run.report)
+                _leave()
             if not succeeded and not run.report.failed:
                 _tell_why(run, result.all_events)
     return succeeded
