@@ -19,7 +19,8 @@ from storage.errors import LeiiError
 from storage.home import Home
 from storage.keyring import key_text
 
-MEMORY_LIMIT = "1200MB"
+MEMORY_LIMIT = "700MB"
+"""Of one session. A run has two at work at once, and the whole of it should stay under 2 GiB with ten million events."""
 
 
 MOST_IDLE = 4
