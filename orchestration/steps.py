@@ -76,7 +76,7 @@ def pull_stripe(run: Run) -> SourcePull:
     with run.report.stage("read", "stripe") as stage, open_landing(run.workspace) as landing:
         pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base)
         stage.tables = {table: one.rows for table, one in pull.types.items()}
-        stage.counts = {"rows": sum(stage.tables.values())}
+        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": pull.quarantined}
         stage.warnings += [f"stripe: {note}" for note in pull.notes]
         _refuse_or_warn(run, stage, "stripe", pull.errors)
     return SourcePull(source="stripe", rows=stage.tables)
@@ -92,7 +92,7 @@ def pull_app_db(run: Run, *, allow_mass_deletion: bool = False) -> SourcePull:
         pulls = pull_app_db(run.workspace, landing, dsn=run.dsn, tables=tables, allow_mass_deletion=allow_mass_deletion)
         known = {table.name for table in run.policy.tables_from("app_db")}
         stage.tables = {pull.table: pull.rows for pull in pulls if pull.is_listed}
-        stage.counts = {"rows": sum(stage.tables.values())}
+        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": sum(pull.quarantined for pull in pulls)}
         for pull in pulls:
             if pull.unclassified_columns and (pull.is_listed or pull.table not in known):
                 columns = ", ".join(pull.unclassified_columns)

@@ -91,7 +91,7 @@ def coarsen_amount(column: Column, treatment: Treatment, raw: str) -> list[Outpu
     if not isinstance(treatment.parameter, int) or treatment.parameter < 1:
         raise LeiiError(f"{column.path}: coarsen_amount takes a whole step of at least 1")
     step = treatment.parameter
-    return [Output(name=treatment.output, type="BIGINT", sql=f"CAST(round({raw} / {step}.0) * {step} AS BIGINT)")]
+    return [Output(name=treatment.output, type="BIGINT", sql=f"TRY_CAST(round({raw} / {step}.0) * {step} AS BIGINT)")]
 
 
 def coarsen_network(column: Column, treatment: Treatment, raw: str) -> list[Output]:
