@@ -1,4 +1,5 @@
-"""Rows of the app database that no later step could hold: PostgreSQL knows infinite times and numbers that are none.
+"""Rows of the app database that no later step could hold: PostgreSQL knows infinite times, numbers that are none, and
+lists of lists, or lists that do not begin at one, in a column of lists.
 
 They are found by the server, within the pass's snapshot, and left out of the stream, so that they cost no other row.
 """
@@ -26,14 +27,14 @@ _BAD = {
 
 def unreadable_condition(columns: Sequence[Column]) -> str:
     """SQL of PostgreSQL's, true for a row with a value that cannot be held, and never null; for no such column, false."""
-    return " OR ".join(_is_bad(column) for column in columns if column.type_name in _BAD) or "false"
+    return " OR ".join(_is_bad(column) for column in columns if _test(column)) or "false"
 
 
 def set_aside(
     snapshot: Snapshot, quarantine: Quarantine, table: SourceTable, columns: Sequence[Column], condition: str
 ) -> int:
     """Put the rows that cannot be held into quarantine, as JSON; returns how many were not there already."""
-    bad = [column for column in columns if column.type_name in _BAD]
+    bad = [column for column in columns if _test(column)]
     if not bad:
         return 0
     named = ", ".join(f"CASE WHEN {_is_bad(column)} THEN '{_literal(column.name)}' END" for column in bad)
@@ -48,7 +49,7 @@ def set_aside(
             position=f"app.{table.name}",
             line=None,
             reason_code=REASON_CODE,
-            reason=f"infinite, no number, or far out of range: {row['bad']}",
+            reason=f"a value that no later step could hold: {row['bad']}",
             content=row["content"].encode(),
         )
         for row in snapshot.table(query).to_pylist()
@@ -57,7 +58,12 @@ def set_aside(
 
 
 def _is_bad(column: Column) -> str:
-    return f"coalesce({_BAD[column.type_name].format(quoted(column.name))}, false)"
+    return f"coalesce({(_test(column) or 'false').format(quoted(column.name))}, false)"
+
+
+def _test(column: Column) -> str | None:
+    """What is true of a bad value, with {0} for the value; None if there is none of the type."""
+    return "array_ndims({0}) > 1 OR array_lower({0}, 1) <> 1" if column.category == "A" else _BAD.get(column.type_name)
 
 
 def _literal(name: str) -> str:

@@ -67,8 +67,8 @@ def busy_accounts(api: StripeApi, changes: Iterable[Change], accounts: Iterable[
     busy = {change.account for change in changes} | {change.destination for change in changes}
     busy |= {one.account_id for one in accounts if one.created >= since}
     for page in list_type(api, BY_NAME["transfer"], parameters={"created": {"gte": since}}):
-        busy |= {transfer.get("destination") for transfer in page}
-    return frozenset(one for one in busy if isinstance(one, str))
+        busy |= {to for transfer in page if isinstance(to := transfer.get("destination"), str)}
+    return frozenset(one for one in busy if one is not None)
 
 
 def look_back_start(reading: Reading, position: Position) -> int:

@@ -54,7 +54,7 @@ def serve(double: str, seed: int, share: float, answers: float, log: Path) -> No
             chance = random.Random(f"{seed} {self.path} {whose}")
             if chance.random() < answers:
                 return break_answer(chance, body)
-            value = json.loads(body)
+            value: dict[str, Any] = json.loads(body)
             if isinstance(value.get("data"), list):
                 value["data"] = [self.changed(one) for one in value["data"]]
                 return json.dumps(value).encode()
@@ -86,7 +86,7 @@ def break_answer(chance: random.Random, body: bytes) -> bytes:
     if kind == 0:
         return body[: chance.randrange(len(body))]
     if kind == 1:
-        return chance.randbytes(200)
+        return bytes(chance.randbytes(200))
     if kind == 2:
         return json.dumps(chance.choice(STRANGE)).encode()
     if kind == 3:

@@ -16,7 +16,7 @@ STRANGE: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-def deep(levels: int, kind: str) -> Any:
+def deep(levels: int, kind: str) -> str:
     """JSON text nested so deep."""
     return "[" * levels + "]" * levels if kind == "list" else '{"a":' * levels + "1" + "}" * levels
 
