@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from ingestion.stripe_client import RefusalError, StripeApi
+from ingestion.stripe_client import RefusalError, StripeApi, endpoint_of
 from ingestion.stripe_cursors import Position, Window, finished
 from ingestion.stripe_lists import PAGE_SIZE, Object, Rows, add_with_nested, list_type
 from ingestion.stripe_objects import BY_NAME, Owner, Reading
@@ -130,7 +130,8 @@ def _platform(api: StripeApi, pool: Executor, reading: Reading, position: Positi
         newest = next(list_type(api, reading.root), [])
         for value in newest:
             add_with_nested(api, rows, reading, value, None)
-        windows = _older_windows(position, newest[-1]["created"]) if len(newest) == PAGE_SIZE else ()
+        is_short = len(newest) < PAGE_SIZE and not api.unreadable.has_met(endpoint_of(reading.root.path))
+        windows = _older_windows(position, newest[-1]["created"]) if newest and not is_short else ()
     left = dict(enumerate(windows))
     chains = {number: list_type(api, reading.root, parameters=_within(window)) for number, window in left.items()}
     asked = {pool.submit(next, chain, None): number for number, chain in chains.items()}

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import orjson
 import stripe
 
+from ingestion.stripe_readable import Unreadable
+
 API_VERSION = "2026-10-28.endive"
 
 # Stripe allows 25 requests a second to one endpoint and 100 in all. Kept below both, as requests bunch up on their way.
@@ -111,13 +113,17 @@ class PacedHttpClient(stripe.RequestsClient):
 
 @dataclass(frozen=True, kw_only=True)
 class StripeApi:
-    """One key at one address. `stopping` makes every further request fail, so that a pass can end early."""
+    """One key at one address. `stopping` makes every further request fail, so that a pass can end early.
+
+    `unreadable`: objects that came and cannot be taken in.
+    """
 
     client: stripe.StripeClient
     http: PacedHttpClient
     address: str
     retries: int
     stopping: threading.Event = field(default_factory=threading.Event)
+    unreadable: Unreadable = field(default_factory=Unreadable)
 
 
 class PassStoppedError(Exception):

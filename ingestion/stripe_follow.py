@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingestion.stripe_backfill import PORTION_ROWS, Account, Portion, of_account
-from ingestion.stripe_client import RefusalError, StripeApi, get
+from ingestion.stripe_client import RefusalError, StripeApi, endpoint_of, get
 from ingestion.stripe_cursors import Position
 from ingestion.stripe_events import Change, Touched, seen_keys, touched_by
 from ingestion.stripe_lists import Object, Rows, add_with_nested, list_type
@@ -67,8 +67,8 @@ def busy_accounts(api: StripeApi, changes: Iterable[Change], accounts: Iterable[
     busy = {change.account for change in changes} | {change.destination for change in changes}
     busy |= {one.account_id for one in accounts if one.created >= since}
     for page in list_type(api, BY_NAME["transfer"], parameters={"created": {"gte": since}}):
-        busy |= {transfer.get("destination") for transfer in page}
-    return frozenset(one for one in busy if isinstance(one, str))
+        busy |= {to for transfer in page if isinstance(to := transfer.get("destination"), str)}
+    return frozenset(one for one in busy if one is not None)
 
 
 def look_back_start(reading: Reading, position: Position) -> int:
@@ -93,7 +93,7 @@ def _found(
     after: dict[str, Any] = {"created": {"gte": since}} if root.by_created else {}
     for page in list_type(api, root, parameters=after):
         yield None, page
-        if not root.by_created and page[-1].get("created", 0) < since:
+        if not root.by_created and (page[-1].get("created") or 0) < since:
             break
     if root.owner is Owner.BOTH and not root.has_events:
         sweep = sweep_is_due(position, news.now)
@@ -127,11 +127,13 @@ def _fetch(api: StripeApi, reading: Reading, touched: Touched) -> Object | None:
     is_below = reading.root.owner is Owner.PARENT
     path = reading.root.path.format(parent=touched.account) if is_below else reading.root.path
     try:
-        return get(
+        value = get(
             api,
             f"{path}/{touched.object_id}",
             account=None if is_below else touched.account,
         )
+        readable = api.unreadable.sift(endpoint_of(path), [value], needs_created=True)
+        return next(readable, {})
     except RefusalError as refusal:
         if refusal.is_closed_account and reading.root.owner is Owner.BOTH:
             return {}

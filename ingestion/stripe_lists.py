@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from ingestion.stripe_client import StripeApi, get
+from ingestion.stripe_client import RefusalError, StripeApi, endpoint_of, get
 from ingestion.stripe_objects import Reading, StripeType
+from ingestion.stripe_readable import is_id
 
 PAGE_SIZE = 100
 
@@ -71,9 +72,11 @@ def list_pages(
     *,
     account: str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    needs_created: bool = True,
 ) -> Iterator[list[dict[str, Any]]]:
-    """A list's pages, newest first. Raises RefusalError."""
+    """A list's pages, newest first, without the objects that cannot be read. Raises RefusalError."""
     position: dict[str, str] = {}
+    passed: set[str] = set()
     while True:
         page = get(
             api,
@@ -81,12 +84,24 @@ def list_pages(
             account=account,
             parameters={"limit": PAGE_SIZE, **(parameters or {}), **position},
         )
-        objects: list[dict[str, Any]] = page.get("data") or []
+        shown = page.get("data") or []
+        if not isinstance(shown, list):
+            raise RefusalError(f"{endpoint_of(path)} answered with something that is no list", code=None)
+        objects = list(api.unreadable.sift(endpoint_of(path), shown, needs_created=needs_created))
         if objects:
             yield objects
-        if not objects or not page.get("has_more"):
+        if not shown or not page.get("has_more"):
             return
-        position = {"starting_after": objects[-1]["id"]}
+        position = {"starting_after": _last_id(path, shown, passed)}
+
+
+def _last_id(path: str, shown: list[Any], passed: set[str]) -> str:
+    """Where the next page starts. Raises RefusalError if the list cannot be followed any further."""
+    ids = [value["id"] for value in shown if isinstance(value, dict) and is_id(value.get("id"))]
+    if not ids or ids[-1] in passed:
+        raise RefusalError(f"{endpoint_of(path)} has a page after which its list does not go on", code=None)
+    passed.add(ids[-1])
+    return str(ids[-1])
 
 
 def list_type(
@@ -104,6 +119,7 @@ def list_type(
         path,
         account=account,
         parameters={**dict(entry.list_parameters), **(parameters or {})},
+        needs_created=entry.nested is None,
     )
 
 
@@ -124,6 +140,7 @@ def _children(api: StripeApi, entry: StripeType, parent: Object, account: str | 
     assert entry.nested is not None
     inside = parent.get(entry.nested.list_field) or {}
     shown: list[Object] = inside.get("data") or []
+    shown = list(api.unreadable.sift(endpoint_of(entry.path), shown, needs_created=False))
     total = parent.get(entry.nested.total_field) if entry.nested.total_field else None
     is_short = total is not None and total != sum(child.get("amount") or 0 for child in shown)
     if "data" in inside and not inside.get("has_more") and not is_short:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from ingestion.landing import Landing, Write
+from ingestion.quarantine import Quarantine
 from ingestion.stripe_backfill import Account, Portion, backfill, read_accounts
 from ingestion.stripe_client import (
     NETWORK_RETRIES,
@@ -59,9 +60,10 @@ class TypePull:
 
 @dataclass(frozen=True, kw_only=True)
 class StripePull:
-    """What a pass did, by table; and what its reader should know."""
+    """What a pass did, by table; how many objects could not be taken in; and what its reader should know."""
 
     types: Mapping[str, TypePull]
+    quarantined: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -76,12 +78,14 @@ class _Pass:
     api: StripeApi
     pool: Executor
     landing: Landing
+    quarantine: Quarantine
     now: datetime
     follows: dict[Reading, Position] = field(default_factory=dict)
     backfills: dict[Reading, Position] = field(default_factory=dict)
     errors: dict[Reading, str] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    quarantined: int = 0
 
     def stop(self, concerned: Sequence[Reading], reason: str) -> None:
         """Leave these out of the pass; their cursors stay where they are."""
@@ -111,7 +115,7 @@ def pull_stripe(
     api = open_api(api_key, api_base, retries=network_retries, pacer=pacer)
     with ExitStack() as pools:
         pool = _pool(pools)
-        current = _Pass(api=api, pool=pool, landing=landing, now=workspace.now)
+        current = _Pass(api=api, pool=pool, landing=landing, quarantine=Quarantine(workspace), now=workspace.now)
         try:
             newest = _newest(current, wanted)
             _plan(current, wanted, newest)
@@ -122,6 +126,7 @@ def pull_stripe(
                 **{one: backfill(api, _pool(pools), one, accounts, at) for one, at in current.backfills.items()},
             }
             current.errors.update(_run(api, jobs, lambda portion: _land(current, portion)))
+            _set_aside(current)
         finally:
             api.stopping.set()
     return _result(current, wanted)
@@ -266,6 +271,11 @@ def _hand_over(api: StripeApi, waiting: Waiting, item: tuple[Reading, Portion | 
         return
 
 
+def _set_aside(current: _Pass) -> None:
+    """Put what could not be read into quarantine: before a cursor moves past it."""
+    current.quarantined += current.quarantine.add(current.api.unreadable.take())
+
+
 def _land(current: _Pass, portion: Portion) -> None:
     cursor = as_cursor(portion.position) if portion.position else None
     writes = []
@@ -277,6 +287,7 @@ def _land(current: _Pass, portion: Portion) -> None:
     for table, ids in portion.keys.items():
         keys = pa.table([pa.array(sorted(ids), pa.string())], schema=KEYS_SCHEMA)
         writes.append(Write(source=SOURCE, table=table, kind="keys", rows=keys))
+    _set_aside(current)
     current.landing.write_many(writes)
     if portion.unreadable:
         tables = ", ".join(portion.reading.tables)
@@ -296,4 +307,4 @@ def _result(current: _Pass, wanted: Sequence[Reading]) -> StripePull:
                 requests=current.api.http.attempts(endpoint_of(entry.path.format(parent="0"))),
                 error=current.errors.get(reading),
             )
-    return StripePull(types=types, notes=tuple(current.notes))
+    return StripePull(types=types, quarantined=current.quarantined, notes=tuple(current.notes))

@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="The keyring.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+quarantine_app = typer.Typer(help="What could not be read: where it stood, why, and once more after a fix.")
+app.add_typer(quarantine_app, name="quarantine")
 
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output, nothing else.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for another run to end, instead of being refused.")]
@@ -269,6 +271,56 @@ def rotate_keys(
     rotation = rotate_key(load_settings(), name, wait_seconds=wait)
     content = {"rotated": rotation.names, "built": rotation.built, "advice": ADVICE}
     _answer(as_json, content, f"rotated: {', '.join(rotation.names)}\n{ADVICE}")
+
+
+@quarantine_app.callback(invoke_without_command=True)
+def quarantine(context: typer.Context, as_json: Json = False) -> None:
+    """List what could not be read: source, position and reason, nothing of the content. It goes after fourteen days."""
+    from orchestration.quarantine_page import list_quarantine, print_quarantine
+    from orchestration.settings import load_settings
+
+    if context.invoked_subcommand is not None:
+        return
+    rows = list_quarantine(load_settings())
+    _print_json(rows) if as_json else print_quarantine(_console(), rows)
+
+
+@quarantine_app.command("show")
+def show_quarantined(
+    row: Annotated[str, typer.Argument(help="The id of a row, from the list.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Show it though nobody sits at a terminal.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one row as it came: RAW DATA, perhaps a person's. To a terminal only, unless --raw says otherwise."""
+    from orchestration.quarantine_page import show_quarantined as show
+    from orchestration.settings import load_settings
+
+    if not raw and not sys.stdout.isatty():
+        raise LeiiError("this shows raw data, which may be a person's: only to a terminal, or with --raw")
+    shown = show(load_settings(), row)
+    typer.echo("raw data, which may be a person's: keep it nowhere", err=True)
+    if as_json:
+        _print_json(shown)
+        return
+    cut = "; only its first 64 kB are kept" if shown["is_cut"] else ""
+    place = f"{shown['position']}, line {shown['line']}" if shown["line"] else shown["position"]
+    typer.echo(f"{place}: {shown['reason']}{cut}", err=True)
+    typer.echo(shown["content"])
+
+
+@quarantine_app.command("replay")
+def replay_quarantine(as_json: Json = False, wait: Wait = 0.0) -> None:
+    """Try every row once more, after a fix: what passes goes the normal way with the next run, the rest stays."""
+    from dataclasses import asdict
+
+    from orchestration.quarantine_page import replay
+    from orchestration.settings import load_settings
+
+    done = replay(load_settings(), wait_seconds=wait)
+    sentence = (
+        f"{done.passed} rows pass now, {done.landed} of them go to the purposes with the next run; {done.left} stay"
+    )
+    _answer(as_json, asdict(done), sentence)
 
 
 def _keyring_file() -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from orchestration.quarantine_page import quarantine_counts
 from orchestration.report import read_last_report
 from orchestration.settings import Settings
 from pseudonymisation.policy.reading import load_policy
@@ -27,7 +28,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "now": workspace.now.isoformat(),
         "last_run": _last_run(home),
         "landing": _landing(workspace),
-        "quarantine": _files(home.quarantine, "*.parquet"),
+        "quarantine": _files(home.quarantine, "*.parquet") | {"rows": quarantine_counts(workspace)},
         "published": {purpose: _published(workspace, purpose) for purpose in load_policy().purposes},
         "privacy": _privacy(workspace),
         "certificates": len(list(home.certificates.glob("*-*.json"))) if home.certificates.is_dir() else 0,
@@ -122,7 +123,8 @@ def print_status(console: Any, standing: Mapping[str, Any]) -> None:
     _print_last_run(console, standing["last_run"])
     waiting = ", ".join(f"{count} of {source}" for source, count in standing["landing"].items())
     console.print(f"landing: {waiting or 'empty'}")
-    console.print(f"quarantine: {standing['quarantine']['files']} files")
+    kept = [f"{one['rows']:,} of {one['source']} ({one['reason_code']})" for one in standing["quarantine"]["rows"]]
+    console.print(f"quarantine: {', '.join(kept) or 'empty'}")
     table = Table("published", "version", "hours old", "table", "rows", box=None, pad_edge=False, header_style="bold")
     for purpose, copy in standing["published"].items():
         if copy is None:

@@ -76,7 +76,7 @@ def pull_stripe(run: Run) -> SourcePull:
     with run.report.stage("read", "stripe") as stage, open_landing(run.workspace) as landing:
         pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base)
         stage.tables = {table: one.rows for table, one in pull.types.items()}
-        stage.counts = {"rows": sum(stage.tables.values())}
+        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": pull.quarantined}
         stage.warnings += [f"stripe: {note}" for note in pull.notes]
         _refuse_or_warn(run, stage, "stripe", pull.errors)
     return SourcePull(source="stripe", rows=stage.tables)
@@ -92,13 +92,30 @@ def pull_app_db(run: Run, *, allow_mass_deletion: bool = False) -> SourcePull:
         pulls = pull_app_db(run.workspace, landing, dsn=run.dsn, tables=tables, allow_mass_deletion=allow_mass_deletion)
         known = {table.name for table in run.policy.tables_from("app_db")}
         stage.tables = {pull.table: pull.rows for pull in pulls if pull.is_listed}
-        stage.counts = {"rows": sum(stage.tables.values())}
+        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": sum(pull.quarantined for pull in pulls)}
         for pull in pulls:
             if pull.unclassified_columns and (pull.is_listed or pull.table not in known):
                 columns = ", ".join(pull.unclassified_columns)
                 stage.warnings.append(f"app_db: nobody has classified {pull.table} ({columns}): left out of every load")
         _refuse_or_warn(run, stage, "app_db", {pull.table: pull.error for pull in pulls if pull.error})
     return SourcePull(source="app_db", rows=stage.tables)
+
+
+def ask_registries(run: Run) -> None:
+    """Ask Enhetsregisteret about the organisations that providers state, if its address is set."""
+    from pseudonymisation.registries.asking import ask_enhetsregisteret
+
+    api_base = run.settings.enhetsregisteret_api_base
+    if api_base is None:
+        return
+    with run.report.stage("ask", "enhetsregisteret") as stage, open_landing(run.workspace) as landing:
+        asked = ask_enhetsregisteret(run.workspace, landing, run.policy, dsn=run.dsn, api_base=api_base)
+        stage.counts = asdict(asked)
+        if asked.answered < asked.asked:
+            silent = asked.asked - asked.answered
+            stage.warnings.append(
+                f"enhetsregisteret: no answer about {silent} of {asked.asked} numbers; asked again next time"
+            )
 
 
 def register_people(run: Run) -> int:

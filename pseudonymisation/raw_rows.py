@@ -6,13 +6,17 @@ from pseudonymisation.policy.model import Column, Table
 
 _JSON_COLUMN = {"stripe": "object", "events": "payload"}
 _BESIDE = {"stripe": ("account", "deleted"), "events": ("event",)}
+_MEANT = (
+    "CASE WHEN {0} >= TIMESTAMPTZ '0001-01-02 00:00:00+00' AND {0} < TIMESTAMPTZ '9999-12-31 00:00:00+00' THEN {0} END"
+)
+"""Times that every step can hold: not infinite, and within four-digit years."""
 _CASTS = {
     "integer": "TRY_CAST({} AS BIGINT)",
     "number": "TRY_CAST({} AS DOUBLE)",
     "boolean": "TRY_CAST({} AS BOOLEAN)",
-    "epoch": "to_timestamp(TRY_CAST({} AS BIGINT))",
-    "timestamp": "TRY_CAST({} AS TIMESTAMPTZ)",
-    "date": "TRY_CAST({} AS DATE)",
+    "epoch": _MEANT.format("TRY(to_timestamp(TRY_CAST({0} AS BIGINT)))"),
+    "timestamp": _MEANT.format("TRY_CAST({0} AS TIMESTAMPTZ)"),
+    "date": "TRY_CAST(" + _MEANT.format("TRY_CAST({0} AS TIMESTAMPTZ)") + " AS DATE)",
 }
 
 
@@ -42,7 +46,7 @@ def raw_value(table: Table, path: str) -> str:
         return f'"{path}"'
     if column.beside_object:
         return f'"landed.{path}"'
-    return _CASTS.get(column.type, "{}").format(f'"{path}"')
+    return _CASTS.get(column.type, "{0}").format(f'"{path}"')
 
 
 def json_path(path: str) -> str:
