@@ -20,6 +20,7 @@ from pseudonymisation.loading_sql import (
 )
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.raw_rows import raw_relation
+from pseudonymisation.registries.lookups import check_values
 from pseudonymisation.retention import remove_expired
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import notice_vanished, open_vault, register_batch
@@ -207,6 +208,7 @@ def take_batch(
 def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation: str, batch_id: int) -> TableLoad:
     if subjects_of(table, purpose):
         con.execute(subject_map_sql(table, purpose, relation))
+    check_values(con, table, purpose, relation)
     newest = "" if table.source == "app_db" else "QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY 1) = 1"
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE staged AS {treated_rows_sql(table, purpose, relation, batch_id)} {newest}"

@@ -28,6 +28,11 @@ KINDS = (
     FileKind(zone="landing", pattern=r"landing/register\.sqlite(-journal|-wal|-shm)?", holds="who took which batch"),
     FileKind(zone="landing", pattern=r"landing/landing\.lock", holds="nothing"),
     FileKind(zone="quarantine", pattern=rf"quarantine/{_TIME}-[0-9a-f]{{32}}\.(parquet|tmp)", holds="encrypted rows"),
+    FileKind(
+        zone="registries",
+        pattern=r"registries/enhetsregisteret\.(parquet|tmp)",
+        holds="answers of public registers, encrypted, under keyed hashes",
+    ),
     FileKind(zone="vault", pattern=r"vault/vault\.duckdb(\.wal)?", holds="who is who, encrypted"),
     FileKind(zone="warehouse", pattern=r"warehouse/{purpose}\.duckdb(\.wal)?", holds="a purpose's tables, encrypted"),
     FileKind(

@@ -21,6 +21,11 @@ class Home:
         return self.root / "quarantine"
 
     @property
+    def registry_answers(self) -> Path:
+        """What public registers answered, encrypted, under keyed hashes; a cache."""
+        return self.root / "registries" / "enhetsregisteret.parquet"
+
+    @property
     def vault_file(self) -> Path:
         return self.root / "vault" / "vault.duckdb"
 

@@ -226,6 +226,14 @@ TREATMENTS: dict[str, Pair] = {
     "coarsen_amount": ("avrundet til nærmeste {parameter}", "rounded to the nearest {parameter}"),
     "coarsen_network": ("bare nettverket, som kode", "the network only, as a code"),
     "flag": ("bare ja eller nei", "yes or no only"),
+    "validate": (
+        "om verdien er gyldig etter registeret, og ellers bare en kode eller kommunen",
+        "whether the value is valid by its register, and otherwise a code or the municipality only",
+    ),
+    "registered_name": (
+        "bare om navnet stemmer med Enhetsregisteret",
+        "only whether the name agrees with the register of organisations",
+    ),
     "derive": ("bare kjennetegn (som lengde), ikke innholdet", "features only (such as length), not the content"),
 }
 

@@ -32,6 +32,7 @@ from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sw
 from pseudonymisation.erasure.verify import Scan, obstacles, scan_purpose
 from pseudonymisation.loading import create_tables, open_purpose
 from pseudonymisation.policy.model import Policy
+from pseudonymisation.registries.answers import forget_answers
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import note_purge_due, open_vault, purge_if_due
 from storage import Workspace
@@ -73,6 +74,7 @@ def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasureP
                 for purpose in policy.purposes:
                     _sweep(con, workspace, policy, purpose, tombstoned)
             forget_quarantined(con, workspace)  # in every pass, as a broken line may come again
+            forget_answers(con, workspace)
             move_cases(con, tombstoned, "swept", workspace.now)
             pending = cases_in(con, "swept", "recomputed", "published")
     return ErasurePreparation(
