@@ -101,6 +101,23 @@ def pull_app_db(run: Run, *, allow_mass_deletion: bool = False) -> SourcePull:
     return SourcePull(source="app_db", rows=stage.tables)
 
 
+def ask_registries(run: Run) -> None:
+    """Ask Enhetsregisteret about the organisations that providers state, if its address is set."""
+    from pseudonymisation.registries.asking import ask_enhetsregisteret
+
+    api_base = run.settings.enhetsregisteret_api_base
+    if api_base is None:
+        return
+    with run.report.stage("ask", "enhetsregisteret") as stage, open_landing(run.workspace) as landing:
+        asked = ask_enhetsregisteret(run.workspace, landing, run.policy, dsn=run.dsn, api_base=api_base)
+        stage.counts = asdict(asked)
+        if asked.answered < asked.asked:
+            silent = asked.asked - asked.answered
+            stage.warnings.append(
+                f"enhetsregisteret: no answer about {silent} of {asked.asked} numbers; asked again next time"
+            )
+
+
 def register_people(run: Run) -> int:
     """Let the vault learn who is in the landed batches; returns how many people are new."""
     with run.report.stage("recognise") as stage, open_landing(run.workspace) as landing:

@@ -16,8 +16,8 @@ _IN_SQL = "postal_code"
 
 _MACROS = (
     "CREATE OR REPLACE TEMP TABLE checked_value (kind VARCHAR, value VARCHAR, validity VARCHAR)",
-    """CREATE OR REPLACE TEMP MACRO validity_of(kind, value) AS
-        (SELECT any_value(known.validity) FROM checked_value AS known WHERE known.kind = kind AND known.value = value)""",
+    """CREATE OR REPLACE TEMP MACRO validity_of(of_kind, stated) AS
+        (SELECT any_value(known.validity) FROM checked_value AS known WHERE known.kind = of_kind AND known.value = stated)""",
     "CREATE OR REPLACE TEMP MACRO plain_org_number(number) AS nullif(regexp_replace(number, '[^0-9]', '', 'g'), '')",
     "CREATE OR REPLACE TEMP MACRO organisation_key(number) AS registry_hmac(encode(plain_org_number(number)))",
     """CREATE OR REPLACE TEMP MACRO organisation_name_key(number, name) AS

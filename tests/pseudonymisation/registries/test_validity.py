@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stdnum.no import fodselsnummer
 
@@ -55,6 +55,7 @@ def test_one_wrong_digit_is_found(kind: str, place: int) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(text=st.text(max_size=40))
 def test_any_text_gets_a_word_and_no_error(kind: str, text: str) -> None:
     assert checked(kind, [text]) <= {"valid", "invalid"}
@@ -77,10 +78,10 @@ def test_a_d_number_is_valid_and_an_unborn_or_impossible_date_is_not() -> None:
     def is_valid(number: str) -> bool:
         return is_national_id(number, accepts_synthetic=False, on=TODAY)
 
-    assert is_valid(some("550185", range(0, 499)))
-    assert not is_valid(some("310285", range(0, 499)))
+    assert is_valid(some("550185", range(499)))
+    assert not is_valid(some("310285", range(499)))
     assert not is_valid(some("011230", range(500, 749)))
-    assert not is_valid(some("850185", range(0, 499)))
+    assert not is_valid(some("850185", range(499)))
 
 
 def test_from_2032_the_first_check_digit_may_leave_four_remainders() -> None:
