@@ -40,8 +40,8 @@ def plant_fraud(seed: int, people: pl.DataFrame, supply: Supply, now: int, ids: 
         .sort("cast", "cast_group", "person")
         .select("account_id", kind="cast", group="cast_group", role="cast_role")
     )
-    drafts = [_ring_bookings(stage), _self_dealing(stage), _stolen_cards(stage), _victims_jobs(stage)]
-    drafts = stack([*drafts, payment_fraud(stage)])
+    kinds = [_ring_bookings(stage), _self_dealing(stage), _stolen_cards(stage), _victims_jobs(stage)]
+    drafts = stack([*kinds, payment_fraud(stage)])
     return Planted(drafts=as_drafts(drafts), versions=versions, truth=truth)
 
 

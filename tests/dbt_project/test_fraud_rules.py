@@ -423,6 +423,12 @@ def test_every_rule_has_a_case_here(build: tuple[PurposeProject, BuildResult, di
     assert {row["rule_code"] for row in project.query("SELECT rule_code FROM marts.dim_rule")} == set(EXPECTED)
 
 
+def test_every_rule_has_a_unit_test_that_was_run(build: tuple[PurposeProject, BuildResult, dict[UUID, str]]) -> None:
+    _, result, _ = build
+    tested = {name.split(".")[0] for name, status in result.statuses.items() if "." in name and status == "pass"}
+    assert {f"int_rule_{rule.lower()}" for rule in EXPECTED} <= tested
+
+
 @pytest.mark.parametrize(
     ("rule", "who", "value"),
     [

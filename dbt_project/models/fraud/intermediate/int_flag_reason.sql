@@ -66,7 +66,9 @@ reason as (
 placed as (
     select
         *,
-        row_number() over (partition by flag_id, tier, rule_family order by weight desc, rule_code asc) as place_in_family,
+        row_number() over (
+            partition by flag_id, tier, rule_family order by weight desc, rule_code asc
+        ) as place_in_family,
         count(case when not is_only_with_others then 1 end) over (partition by flag_id, tier) as other_count
     from reason
 ),

@@ -1,6 +1,9 @@
 {{ config(materialized="ephemeral") }}
 
-{#- The customer's window of the Fraud Detection Handbook, as a ratio; under three payments there is no habit to hold it against. -#}
+{#-
+  The customer's window of the Fraud Detection Handbook, as a ratio; under three payments there is no habit to hold it
+  against.
+-#}
 with payment as (
     select
         customer_id,

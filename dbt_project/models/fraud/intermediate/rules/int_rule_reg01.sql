@@ -16,7 +16,10 @@ with identity_check as (
 stated as (
     select
         profile.account_id,
-        case when profile.org_number_validity = 'invalid' or profile.organisation_registration = 'invalid' then 2 else 0 end
+        case
+            when profile.org_number_validity = 'invalid' or profile.organisation_registration = 'invalid' then 2
+            else 0
+        end
         + case when profile.bank_account_validity = 'invalid' then 2 else 0 end
         + case
             when
