@@ -1,6 +1,7 @@
 {#
   The one table of the fraud rules: texts, thresholds, windows and weights, with the version that they stand under.
-    family       rules of one family look at the same evidence; of those that hit, only the weightiest enters a score
+    family       rules of one family look at the same evidence; of those that hit, only the weightiest enters a score. A rule
+                 without one stands by itself
     threshold    the value from which on the rule hits; `value` of a hit is compared with it
     is_at_most   the rule hits up to the threshold, and the smaller value is the graver
     at_least     the fewest cases (bookings, payments, people) that the rule speaks about
@@ -26,14 +27,14 @@
          "text_nb": "Mange nettverk på én konto i løpet av 30 dager", "text_en": "Many networks on one account within 30 days"},
         {"code": "DEV03", "version": 1, "family": "device", "threshold": 4, "window_days": 30, "weight": 0.3,
          "text_nb": "Mange land på én konto i løpet av 30 dager", "text_en": "Many countries on one account within 30 days"},
-        {"code": "ID01", "version": 1, "family": "identity", "threshold": 2, "window_days": 730, "weight": 0.4,
+        {"code": "ID01", "version": 2, "family": "identity", "threshold": 2, "window_days": 730, "weight": 0.4,
          "text_nb": "Telefonnummer delt med andre kontoer", "text_en": "Phone number shared with other accounts"},
-        {"code": "ID02", "version": 1, "family": "identity", "threshold": 2, "window_days": 365, "weight": 0.5,
+        {"code": "ID02", "version": 2, "family": "identity", "threshold": 2, "window_days": 365, "weight": 0.5,
          "text_nb": "Kort, bankkonto eller enhet delt med andre kontoer utover en husstand",
          "text_en": "Card, bank account or device shared with other accounts beyond a household"},
         {"code": "ID03", "version": 2, "family": "identity", "threshold": 1, "window_days": 730, "weight": 0.6,
          "text_nb": "Henger sammen med en utestengt konto", "text_en": "Linked to a banned account"},
-        {"code": "ID04", "version": 1, "family": "identity", "threshold": 2, "window_days": 730, "weight": 0.6,
+        {"code": "ID04", "version": 2, "family": "identity", "threshold": 2, "window_days": 730, "weight": 0.6,
          "text_nb": "Fødselsnummer brukt på flere kontoer", "text_en": "National id used on several accounts"},
         {"code": "COL01", "version": 1, "family": "identity", "threshold": 1, "window_days": 365, "weight": 0.6,
          "text_nb": "Kunde og tilbyder i samme oppdrag deler identitet (antall kjennetegn)",
@@ -145,15 +146,20 @@
 
 {#
   The columns of a hit, in the order in which fct_rule_hit unites them. `retracted` is true where the evidence has since been
-  taken back by whoever gave it (a dispute that the card holder lost, a ban that was lifted).
+  taken back by whoever gave it (a dispute that the card holder lost, a ban that was lifted). `arose_at` is when the evidence
+  came to be, where that is earlier than when it was last seen: what the desk has overturned does not come back because two
+  people log in again on the device that they share.
 #}
-{% macro fraud_hit(code, account_id, value, observed_at, counterpart_id="null", evidence_id="null", retracted="false") -%}
+{% macro fraud_hit(
+    code, account_id, value, observed_at, counterpart_id="null", evidence_id="null", retracted="false", arose_at=none
+) -%}
     '{{ code }}' as rule_code,
     {{ account_id }} as account_id,
     cast({{ counterpart_id }} as {{ uuid_type() }}) as counterpart_id,
     cast({{ evidence_id }} as {{ uuid_type() }}) as evidence_id,
     cast({{ value }} as double) as value,
     {{ retracted }} as is_retracted,
+    {{ arose_at or observed_at }} as arose_at,
     {{ observed_at }} as observed_at
 {%- endmacro %}
 

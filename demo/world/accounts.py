@@ -58,9 +58,11 @@ def make_people(seed: int, step: int, cast: pl.DataFrame, ordinary: int, start: 
     haste = np.where(who["is_provider"].to_numpy(), 1.5, 0.75)
     share = np.where(is_cast, rng.random(count) * 0.55, rng.random(count) ** haste)
     created = (start + share * (end - start)).astype(np.int64)
-    # Who comes back after a ban does so shortly before the world's clock stops.
+    # Who comes back after a ban does so shortly before the world's clock stops, and a promotion is of this season.
     returned = (who["cast_role"] == "returned").to_numpy()
     created = np.where(returned, end - 8 * DAY - (share * 4 * DAY).astype(np.int64), created)
+    redeems = (who["cast"] == "promotion_abuse").to_numpy()
+    created = np.where(redeems, end - 95 * DAY - (share * 20 * DAY).astype(np.int64), created)
     who = who.with_columns(pl.Series("created_at", created)).sort("created_at", maintain_order=True)
     frame = who.hstack(_identity(rng, who)).hstack(_habits(rng, who))
     frame = _households(rng, frame)

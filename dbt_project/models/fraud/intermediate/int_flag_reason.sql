@@ -26,7 +26,7 @@ judged as (
         coalesce(decision.decision = 'upheld' and decision.is_contested, false) as is_contested,
         case
             when hit.is_retracted then 4
-            when decision.decision = 'overturned' and hit.observed_at <= decision.decided_at then 2
+            when decision.decision = 'overturned' and hit.arose_at <= decision.decided_at then 2
             when hit.observed_at <= {{ dbt.dateadd("day", -fraud_settings().flag_days, fraud_as_of()) }} then 3
             else 1
         end as evidence_tier

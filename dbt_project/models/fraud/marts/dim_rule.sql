@@ -1,7 +1,7 @@
 {% for rule in fraud_rules() %}
     select
         '{{ rule.code }}' as rule_code,
-        '{{ rule.family }}' as rule_family,
+        '{{ rule.family | default(rule.code) }}' as rule_family,
         cast({{ rule.version }} as {{ dbt.type_int() }}) as rule_version,
         {{ dbt.string_literal(dbt.escape_single_quotes(rule.text_nb)) }} as text_nb,
         {{ dbt.string_literal(dbt.escape_single_quotes(rule.text_en)) }} as text_en,

@@ -20,6 +20,7 @@ final as (
 
         hit.is_retracted,
 
+        hit.arose_at,
         hit.observed_at
     from hit
     inner join {{ ref("dim_rule") }} as rule on hit.rule_code = rule.rule_code

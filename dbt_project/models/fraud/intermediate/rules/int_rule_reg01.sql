@@ -13,6 +13,16 @@ with identity_check as (
     from {{ ref("stg_fraud__identity_check") }}
 ),
 
+-- what is stated is still stated when its author was last here
+last_login as (
+    select
+        account_id,
+        max(logged_in_at) as logged_in_at
+    from {{ ref("stg_fraud__login") }}
+    where is_success and logged_in_at <= {{ fraud_as_of() }}
+    group by account_id
+),
+
 stated as (
     select
         profile.account_id,
@@ -30,7 +40,8 @@ stated as (
         end
         + case when not profile.name_is_as_registered then 1 else 0 end
         + case when identity_check.identity_check_id is not null then 1 else 0 end as mismatch_points,
-        greatest(profile.updated_at, identity_check.created_at) as observed_at
+        greatest(profile.updated_at, identity_check.created_at) as arose_at,
+        greatest(profile.updated_at, identity_check.created_at, last_login.logged_in_at) as observed_at
     from {{ ref("stg_fraud__provider_profile") }} as profile
     left join identity_check
         on
@@ -39,8 +50,9 @@ stated as (
             and identity_check.status in ('requires_input', 'canceled')
             and identity_check.created_at
             <= {{ dbt.dateadd("day", -fraud_settings().identity_check_days, fraud_as_of()) }}
+    left join last_login on profile.account_id = last_login.account_id
 )
 
-select {{ fraud_hit("REG01", "account_id", "mismatch_points", "observed_at") | indent(4) }}
+select {{ fraud_hit("REG01", "account_id", "mismatch_points", "observed_at", arose_at="arose_at") | indent(4) }}
 from stated
 where mismatch_points >= {{ fraud_threshold("REG01") }} and {{ fraud_in_window("REG01", "observed_at") }}
