@@ -28,6 +28,7 @@ _ENTRIES = {
     "fee_refund_entry": 6,
 }
 _METHOD_KEYS = {"card": 0, "klarna": 1, "vipps": 2}
+_OTHER_CARD = 3  # with the booking's number, as the others are with the customer's
 
 
 def ids_of(prefix: str, keys: pl.Series, *, salt: str = "") -> pl.Series:
@@ -66,8 +67,12 @@ def paid_bookings(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
             ids_of("tr", key).alias("transfer_id"),
             ids_of("py", key).alias("destination_payment"),
             ids_of("fee", key).alias("fee_id"),
-            ids_of("pm", pl.Series(customer * 4) + method_key).alias("payment_method"),
+            pl.when(pl.col("other_card").is_null())
+            .then(ids_of("pm", pl.Series(customer * 4) + method_key))
+            .otherwise(ids_of("pm", key * 4 + _OTHER_CARD))
+            .alias("payment_method"),
         )
+        .with_columns(customer_card_fingerprint=pl.coalesce("other_card", "customer_card_fingerprint"))
         .with_columns(
             stripe_fee=pl.col("_share") + fixed,
             refund_ore=(pl.col("price_ore") * pl.col("refund_share")).round().cast(pl.Int64),
@@ -324,14 +329,17 @@ def paid_out_versions(paid: pl.DataFrame) -> pl.DataFrame:
 
 
 def payment_method_objects(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
-    """One payment method a customer and kind, made just before it was first used."""
-    first = (
-        life.sort("booked_at", maintain_order=True)
+    """One payment method a customer and kind, and one a card that is not the customer's; made just before its first use."""
+    own = (
+        life.filter(pl.col("other_card").is_null())
+        .sort("booked_at", maintain_order=True)
         .group_by("customer", "method", maintain_order=True)
-        .agg(pl.col("booked_at").first())
+        .agg(pl.col("booked_at").first(), pl.col("other_card").first())
+        .with_columns(key=pl.col("customer") * 4 + pl.col("method").replace_strict(_METHOD_KEYS, return_dtype=pl.Int64))
     )
-    customer = first["customer"].to_numpy()
-    key = pl.Series(customer * 4) + first["method"].replace_strict(_METHOD_KEYS, return_dtype=pl.Int64)
+    others = life.filter(pl.col("other_card").is_not_null()).with_columns(key=pl.col("booking_id") * 4 + _OTHER_CARD)
+    first = pl.concat([own, others.select(own.columns)])
+    customer, key = first["customer"].to_numpy(), first["key"]
     wanted = (
         "account_id",
         "full_name",
@@ -345,6 +353,8 @@ def payment_method_objects(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataF
     return first.with_columns(
         *[people[column].gather(customer) for column in wanted],
         ids_of("pm", key).alias("id"),
+    ).with_columns(
+        card_fingerprint=pl.coalesce("other_card", "card_fingerprint"),
         created=pl.col("booked_at") - 60,
         valid_from=pl.col("booked_at") - 60,
         event=_event("payment_method.attached"),

@@ -170,7 +170,7 @@ def test_flags_tell_reasons_in_english_and_no_whole_pseudonym() -> None:
         """
         CREATE TABLE marts.fct_flag AS
         SELECT 'flag_' || md5('flag') AS flag_id, md5('x')::UUID AS account_id, 0.6 AS score, 'review' AS recommended_action,
-            TIMESTAMPTZ '2026-11-01 00:00:00Z' AS issued_at, TIMESTAMPTZ '2027-01-30 00:00:00Z' AS expires_at,
+            TIMESTAMPTZ '2026-11-01 00:00:00Z' AS issued_at, 'active' AS status, TIMESTAMPTZ '2027-01-30 00:00:00Z' AS expires_at,
             '[{"code": "ID02", "text": "Kort delt", "value": 3, "threshold": 2}, '
             || '{"code": "OLD", "text": "Gammel", "value": 1.5, "threshold": 1}]' AS reasons
         """,
