@@ -118,10 +118,10 @@ def read_candidates(con: duckdb.DuckDBPyConnection, database: str = "") -> Candi
     con.execute("CREATE OR REPLACE TEMP TABLE rank_input AS FROM " + inputs)  # a view of a database not in use
     found = con.execute(
         f"""
-        SELECT dense_rank() OVER (ORDER BY requested_at, request_id) AS request, epoch(requested_at) AS moment, label,
-            outcome = 'booked' AS is_booked, is_newcomer, provider_requests < {YOUNG_REQUESTS} AS is_young, x, CAST(distance_km AS DOUBLE) AS distance_km,
-            CAST(provider_bookings AS DOUBLE) AS provider_bookings, shrunk_rating,
-            CAST(rank_position AS DOUBLE) AS rank_position
+        SELECT dense_rank() OVER (ORDER BY requested_at, request_id) AS request, epoch(requested_at) AS moment, label, x,
+            outcome = 'booked' AS is_booked, is_newcomer, provider_requests < {YOUNG_REQUESTS} AS is_young,
+            CAST(distance_km AS DOUBLE) AS distance_km, CAST(provider_bookings AS DOUBLE) AS provider_bookings,
+            shrunk_rating, CAST(rank_position AS DOUBLE) AS rank_position
         FROM rank_input JOIN {outcomes} USING (request_id, provider_id)
         ORDER BY request, provider_id, feature
         """

@@ -190,7 +190,7 @@ def _settle(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFra
         .otherwise(pl.lit("expired")),
         responded_at=pl.col("shown_at") + pl.col("latency").clip(60, 70 * HOUR).cast(pl.Int64),
     )
-    answers = answers.with_columns(appeal=_appeal(rng, people, requests, answers))
+    answers = answers.with_columns(appeal=appeal(rng, people, requests, answers))
     taken = (
         answers.filter(pl.col("response") == "accepted")
         .sort(["request", "appeal"], descending=[False, True], maintain_order=True)
@@ -219,7 +219,7 @@ def _settle(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFra
     return Demand(requests=chosen.drop("provider", "price_nok"), candidates=answers, drafts=drafts)
 
 
-def _appeal(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFrame, answers: pl.DataFrame) -> pl.Series:
+def appeal(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFrame, answers: pl.DataFrame) -> pl.Series:
     """What each candidate is worth to the customer: a logit of place in the list, quality, distance, price, waiting and taste.
 
     Taste is a customer's own liking of a provider, the same at every meeting, so that who was booked is booked again.
