@@ -39,11 +39,14 @@
         end
 {%- endmacro %}
 
-{# Great-circle distance in km of two positions in degrees (haversine; mean radius of the earth 6,371 km). #}
+{# Great-circle distance in km of two positions in degrees (haversine; mean radius of the earth 6,371 km); null if one is unknown. #}
 {% macro distance_km(latitude, longitude, other_latitude, other_longitude) -%}
-    2 * 6371 * asin(sqrt(least(1, (
-        power(sin(radians(cast({{ other_latitude }} - {{ latitude }} as double)) / 2), 2)
-        + cos(radians(cast({{ latitude }} as double))) * cos(radians(cast({{ other_latitude }} as double)))
-        * power(sin(radians(cast({{ other_longitude }} - {{ longitude }} as double)) / 2), 2)
-    ))))
+    case
+            when {{ latitude }} + {{ longitude }} + {{ other_latitude }} + {{ other_longitude }} is not null
+                then 2 * 6371 * asin(sqrt(least(1, (
+                    power(sin(radians(cast({{ other_latitude }} - {{ latitude }} as double)) / 2), 2)
+                    + cos(radians(cast({{ latitude }} as double))) * cos(radians(cast({{ other_latitude }} as double)))
+                    * power(sin(radians(cast({{ other_longitude }} - {{ longitude }} as double)) / 2), 2)
+                ))))
+        end
 {%- endmacro %}

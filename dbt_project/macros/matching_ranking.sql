@@ -7,7 +7,7 @@
     {{ return([
         {"feature": "distance", "column": "distance_km", "x": "ln(1 + distance_km)", "weight": -0.5,
          "text_nb": "Avstand til oppdraget (km)", "text_en": "Distance to the job (km)"},
-        {"feature": "price", "column": "price_z", "x": "greatest(-3, least(3, price_z))", "weight": -0.3,
+        {"feature": "price", "column": "price_z", "x": "case when abs(price_z) > 3 then 3 * sign(price_z) else price_z end", "weight": -0.3,
          "text_nb": "Pris mot det vanlige i kategori og kommune (standardavvik)",
          "text_en": "Price against the usual in category and municipality (standard deviations)"},
         {"feature": "rating", "column": "shrunk_rating", "x": "shrunk_rating", "weight": 0.5,

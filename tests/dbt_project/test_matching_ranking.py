@@ -16,14 +16,14 @@ pytestmark = pytest.mark.slow
 
 Uid = Callable[[str], UUID]
 FIRST = datetime(2026, 3, 2, 8, tzinfo=UTC)
-REQUESTS = 90
+REQUESTS = 60
 PROVIDERS = 6
 OPEN = ("open-1", "open-2")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """A market of ninety requests, and the same with everything that came after it."""
+    """A market of sixty requests, and the same with everything that came after it."""
 
     before: list[dict[str, Any]]
     after: list[dict[str, Any]]

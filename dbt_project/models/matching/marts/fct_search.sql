@@ -12,7 +12,16 @@
 }}
 
 with searches as (
-    select * from {{ ref('stg_matching__event') }}
+    select
+        event_id as search_id,
+        account_id,
+        visitor_id,
+        category_slug,
+        municipality,
+        result_count,
+        received_at,
+        _batch_id
+    from {{ ref('stg_matching__event') }}
     where event_name = 'Search Performed'
 ),
 
@@ -25,25 +34,34 @@ requests as (
 ),
 
 {% if is_incremental() %}
-changed_requests as (
-    select distinct
+newer_requests as (
+    select
+        requests.request_id,
         requests.customer_id,
         categories.category_slug
     from requests
-    inner join categories on requests.category_id = categories.category_id
+    left join categories on requests.category_id = categories.category_id
     where requests._batch_id > {{ newest_batch_seen() }}
 ),
 
-searches_to_build as (
-    select searches.* from searches
-    left join changed_requests
+searches_of_newer_requests as (
+    select searches.search_id
+    from searches
+    inner join newer_requests
         on
-            searches.account_id = changed_requests.customer_id
-            and searches.category_slug = changed_requests.category_slug
+            searches.account_id = newer_requests.customer_id
+            and searches.category_slug = newer_requests.category_slug
+    union
+    select search_id from {{ this }}
+    where request_id in (select request_id from newer_requests)
+),
+
+searches_to_build as (
+    select * from searches
     where
-        searches._batch_id > {{ newest_batch_seen() }}
-        or changed_requests.customer_id is not null
-        or searches.event_id not in (select search_id from {{ this }})
+        _batch_id > {{ newest_batch_seen() }}
+        or search_id in (select search_id from searches_of_newer_requests)
+        or search_id not in (select search_id from {{ this }})
 ),
 {% else %}
 searches_to_build as (
@@ -61,13 +79,13 @@ categorised as (
 
 followed as (
     select
-        categorised.event_id,
+        categorised.search_id,
         requests.request_id,
         requests.is_filled,
         requests._batch_id,
         {{ minutes_between('categorised.received_at', 'requests.requested_at') }} as minutes_to_request,
         row_number() over (
-            partition by categorised.event_id order by requests.requested_at, requests.request_id
+            partition by categorised.search_id order by requests.requested_at, requests.request_id
         ) as position
     from categorised
     inner join requests
@@ -81,7 +99,7 @@ followed as (
 
 joined as (
     select
-        categorised.event_id as search_id,
+        categorised.search_id,
         categorised.account_id,
         categorised.visitor_id,
         followed.request_id,
@@ -100,7 +118,7 @@ joined as (
 
         greatest(categorised._batch_id, coalesce(followed._batch_id, categorised._batch_id)) as _batch_id
     from categorised
-    left join followed on categorised.event_id = followed.event_id and followed.position = 1
+    left join followed on categorised.search_id = followed.search_id and followed.position = 1
 )
 
 select * from joined
