@@ -86,6 +86,21 @@ def coarsen_place(column: Column, treatment: Treatment, raw: str) -> list[Output
     return [Output(name=treatment.output, type="VARCHAR", sql=f"municipality_of({raw})")]
 
 
+def coarsen_position(column: Column, treatment: Treatment, raw: str) -> list[Output]:
+    """A coordinate as the nearest line of a grid, the parameter apart in degrees: of latitude, 0.1 is 11 km."""
+    step = treatment.parameter
+    if not isinstance(step, float) or not 0.05 <= step <= 1:
+        raise LeiiError(f"{column.path}: {treatment.name} takes a step of 0.05 to 1 degree")
+    sql = f"CAST(round({raw} / {step}) * {step} AS DECIMAL(6, 2))"
+    return [Output(name=treatment.output, type="DECIMAL(6, 2)", sql=sql)]
+
+
+def coarsen_provider_position(column: Column, treatment: Treatment, raw: str) -> list[Output]:
+    """As `coarsen_position`, of an account that offers services; nobody else's home is there."""
+    (line,) = coarsen_position(column, treatment, raw)
+    return [Output(name=line.name, type=line.type, sql=f"CASE WHEN is_provider THEN {line.sql} END")]
+
+
 def coarsen_amount(column: Column, treatment: Treatment, raw: str) -> list[Output]:
     """An amount rounded half away from zero to a multiple of the step, in the amount's own unit."""
     if not isinstance(treatment.parameter, int) or treatment.parameter < 1:
@@ -221,6 +236,8 @@ TREATMENTS: dict[str, Callable[[Column, Treatment, str], list[Output]]] = {
     "pseudonym": pseudonym,
     "coarsen_time": coarsen_time,
     "coarsen_place": coarsen_place,
+    "coarsen_position": coarsen_position,
+    "coarsen_provider_position": coarsen_provider_position,
     "coarsen_amount": coarsen_amount,
     "coarsen_network": coarsen_network,
     "flag": flag,

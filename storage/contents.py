@@ -60,7 +60,7 @@ KINDS = (
         zone="dagster", pattern=r"dagster/(history|schedules)/([^/]+/)*[^/]+\.db(-journal|-wal|-shm)?", holds="runs"
     ),
     FileKind(
-        zone="dbt", pattern=r"dbt/(manifest|{purpose})/([^/]+/)*[^/]+\.(json|msgpack|gpickle|sql|log)", holds="SQL"
+        zone="dbt", pattern=r"dbt/(manifest|{purpose})/([^/]+/)*[^/]+\.(json|msgpack|gpickle|sql|py|log)", holds="SQL"
     ),
     FileKind(zone="extensions", pattern=r"extensions/([^/]+/)*[^/]+\.duckdb_extension(\.info)?", holds="DuckDB's own"),
     FileKind(zone="temporary", pattern=r"temporary/duckdb_temp_[^/]+", holds="what DuckDB spills, encrypted"),

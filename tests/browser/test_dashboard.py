@@ -44,11 +44,11 @@ def requests_of_twelve_weeks(town: PublishedTown) -> str:
         "matching",
         """
         WITH newest AS (
-            SELECT max(week_start) AS week_start FROM marts.agg_liquidity_week, about
-            WHERE requests > 0 AND week_start <= CAST(built_at AS DATE) - 7
+            SELECT max(date_trunc('week', requested_at)) AS week_start FROM marts.fct_request, about
+            WHERE date_trunc('week', requested_at) <= CAST(built_at AS DATE) - 7
         )
-        SELECT sum(requests) FROM marts.agg_liquidity_week AS cell, newest
-        WHERE cell.week_start <= newest.week_start AND cell.week_start > newest.week_start - INTERVAL 84 DAY
+        SELECT count(*) FROM marts.fct_request, newest
+        WHERE requested_at < week_start + INTERVAL 7 DAY AND requested_at >= week_start - INTERVAL 77 DAY
         """,
     )
 

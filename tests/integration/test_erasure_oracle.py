@@ -20,11 +20,19 @@ pytestmark = [pytest.mark.endurance, pytest.mark.timeout(1800), pytest.mark.xdis
 EXAMPLES = int(os.environ.get("LEII_ORACLE_EXAMPLES", "2"))
 
 FIGURES_OVER_EVERYBODY = {
-    "matching: intermediate.int_matching__request_outcome",
-    "matching: marts.agg_liquidity_week",
-    "matching: marts.agg_provider_utilisation",
+    "matching: intermediate.int_matching__rank_feature",
+    "matching: intermediate.int_matching__rank_pair",
+    "matching: intermediate.int_matching__ranking_weight",
+    "matching: marts.agg_liquidity",
+    "matching: marts.agg_liquidity_hour",
+    "matching: marts.agg_unit_economics",
+    "matching: marts.agg_unmet_need",
     "matching: marts.dim_category",
     "matching: marts.dim_provider",
+    "matching: marts.dim_ranking_weight",
+    "matching: marts.fct_provider_ranking",
+    "matching: marts.fct_rank_training",
+    "matching: marts.fct_request",
     "fraud: intermediate.int_account_cluster",
     "fraud: intermediate.int_flag_reason",
     "fraud: intermediate.int_identifier_edge",
