@@ -53,15 +53,24 @@ def run(
 
 
 @app.command()
-def erase(as_json: Json = False, wait: Wait = 0.0) -> None:
+def erase(
+    cookie: Annotated[
+        bool,
+        typer.Option("--cookie", help="Also a cookie that no account is tied to: its anonymousId on standard input."),
+    ] = False,
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
     """Carry the erasures that are due to their certificates now, without reading the sources first."""
     from orchestration.console import stage_display
     from orchestration.context import open_run
+    from orchestration.notices_page import read_cookie
     from orchestration.running import erase_now, stage_count
 
     this = open_run(needs=("app_db_dsn",))
+    given = read_cookie(sys.stdin) if cookie else None
     with stage_display(stage_count(this.purposes), quiet=as_json) as display:
-        certificates = erase_now(this, wait_seconds=wait, on_change=display)
+        certificates = erase_now(this, cookie=given, wait_seconds=wait, on_change=display)
     _answer(as_json, this.report.as_json(), f"{certificates} certificates issued, in {this.home.certificates}")
 
 
@@ -107,6 +116,41 @@ def correct(
     _answer(as_json, content, f"{done} of {len(corrections)} corrections are in every purpose, the old values gone")
     if done < len(corrections):
         raise LeiiError("a correction has not reached every purpose: see --json; the next run takes it up")
+
+
+@app.command()
+def notices(
+    hand_over: Annotated[str | None, typer.Option(help="Write what is ready for this recipient into one file.")] = None,
+    handed_over: Annotated[
+        str | None, typer.Option(help="Confirm a file by its id; it goes, with what it says.")
+    ] = None,
+    register: Annotated[
+        bool, typer.Option("--register", help="Who is given what about how many, why and since when.")
+    ] = False,
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
+    """What recipients have yet to be told of erasures and corrections (GDPR art. 19), without anybody's identifier."""
+    from orchestration import notices_page as page
+    from orchestration.settings import load_settings
+
+    settings = load_settings()
+    if sum((hand_over is not None, handed_over is not None, register)) > 1:
+        raise LeiiError("give one of --hand-over, --handed-over and --register")
+    if hand_over is not None:
+        written = page.hand_over(settings, hand_over, wait_seconds=wait)
+        told = f"{written.notices} notices in {written.path}; when it is delivered: leii notices --handed-over"
+        content = {"hand_over_id": written.hand_over_id, "path": written.path, "notices": written.notices}
+        _answer(as_json, content, f"{told} {written.hand_over_id}")
+    elif handed_over is not None:
+        confirmed = page.confirm(settings, handed_over, wait_seconds=wait)
+        _answer(as_json, {"confirmed": confirmed}, f"{confirmed} notices are handed over; what they said is gone")
+    elif register:
+        found = page.read_register(settings)
+        _print_json(found) if as_json else page.print_register(_console(), found)
+    else:
+        waiting = page.read_queue(settings, wait_seconds=wait)
+        _print_json(waiting) if as_json else page.print_queue(_console(), waiting)
 
 
 @app.command()

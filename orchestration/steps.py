@@ -144,21 +144,33 @@ def load_purpose(run: Run, purpose: str) -> PurposeTaken:
     return PurposeTaken(load=load, checks=tuple(checks))
 
 
-def prepare_erasures(run: Run) -> tuple[str, ...]:
-    """Rule on every request and sweep the source tables, of withdrawn consent too; returns the purposes to be built."""
+def prepare_erasures(run: Run, *, cookie: str | None = None) -> tuple[str, ...]:
+    """Rule on every request, sweep the source tables, of withdrawn consent too, and queue the notices to recipients;
+    returns the purposes to be built."""
     from pseudonymisation.consent import apply_withdrawn_consent
     from pseudonymisation.erasure.run import prepare_erasures
 
     with run.report.stage("sweep") as stage:
         consent = apply_withdrawn_consent(run.workspace, run.policy, run.dsn)
-        prepared = prepare_erasures(run.workspace, run.policy, run.dsn)
+        prepared = prepare_erasures(run.workspace, run.policy, run.dsn, cookie=cookie)
         stage.counts = {
             "people": prepared.swept,
             "rows_without_consent_removed": consent.removed,
             "rows_without_consent_reduced": consent.reduced,
         }
         stage.warnings += prepared.warnings
+    make_notices(run)
     return prepared.purposes_touched
+
+
+def make_notices(run: Run) -> int:
+    """Queue what recipients are to be told of the erasures that have begun; returns how many notices are new."""
+    from pseudonymisation.notices.making import make_erasure_notices
+
+    with run.report.stage("notify") as stage:
+        made = make_erasure_notices(run.workspace, run.policy, run.dsn)
+        stage.counts = {"notices": made.made, "unnamed": made.unnamed}
+    return made.made
 
 
 def build_models(run: Run, purpose: str) -> DbtBuild:
@@ -219,12 +231,14 @@ def empty_landing(run: Run) -> int:
     """Remove the batches that everybody has taken, and what quarantine and exports have been kept long enough."""
     from ingestion.quarantine import Quarantine
     from pseudonymisation.access.exports import remove_expired_exports
+    from pseudonymisation.notices.handing_over import tidy_notices
 
     with run.report.stage("tidy") as stage, open_landing(run.workspace) as landing:
         removed = landing.remove_taken_by_all(takers(run.policy))
         expired = Quarantine(run.workspace).remove_expired(run.workspace.now)
         exports = remove_expired_exports(run.workspace)
-        stage.counts = {"batches": removed, "quarantine_files": expired, "exports": exports}
+        notices = tidy_notices(run.workspace)
+        stage.counts = {"batches": removed, "quarantine_files": expired, "exports": exports, "notice_files": notices}
     return removed
 
 

@@ -42,6 +42,12 @@ KINDS = (
         zone="published", pattern=r"published/{purpose}/\.?current\.duckdb(\.\d+)?", holds="the newest copy's name"
     ),
     FileKind(zone="held", pattern=r"held/held\.duckdb(\.wal)?", holds="what the law holds, encrypted"),
+    FileKind(zone="notices", pattern=r"notices/notices\.duckdb(\.wal)?", holds="unsent notices, encrypted"),
+    FileKind(
+        zone="notices",
+        pattern=rf"exports/notices/[a-z0-9_]+-{_UUID}\.json",
+        holds="a notice on its way to its recipient",
+    ),
     FileKind(
         zone="certificates", pattern=rf"certificates/(\d{{6,}}-{_UUID}\.json|public_key\.pem)", holds="certificates"
     ),
@@ -69,10 +75,23 @@ KINDS = (
     FileKind(zone="root", pattern=r"run\.lock", holds="nothing"),
     FileKind(
         zone="unfinished",
-        pattern=rf"((vault|warehouse|held|certificates|dagster|published/{{purpose}}|exports/access/[^/]+)/)?{_UNFINISHED}",
+        pattern=rf"((vault|warehouse|held|notices|certificates|dagster|published/{{purpose}}|exports/(notices|access/[^/]+))/)?{_UNFINISHED}",
         holds="what a killed run did not finish; the next one removes it",
     ),
 )
+
+
+MAY_NAME_THE_ERASED = {
+    "held": "the law makes Leii keep it until the day its hold ends",
+    "notices": "a recipient has yet to be told of the erasure; it goes when the notice is handed over",
+}
+"""The zones in which an identifier of somebody erased may lie, and why; nowhere else."""
+
+
+def why_it_may_name_the_erased(path: str) -> str | None:
+    """The reason why this file, by its path relative to LEII_HOME, may; None for all others."""
+    kind = kind_of(path, ())
+    return MAY_NAME_THE_ERASED.get(kind.zone) if kind is not None else None
 
 
 def kind_of(path: str, purposes: Iterable[str]) -> FileKind | None:

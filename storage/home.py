@@ -42,6 +42,11 @@ class Home:
         return self.root / "held" / "held.duckdb"
 
     @property
+    def notices_file(self) -> Path:
+        """What recipients have yet to be told, with the names by which they know the people."""
+        return self.root / "notices" / "notices.duckdb"
+
+    @property
     def certificates(self) -> Path:
         return self.root / "certificates"
 
