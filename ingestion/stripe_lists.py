@@ -108,14 +108,18 @@ def list_type(
 
 
 def add_with_nested(api: StripeApi, rows: Rows, reading: Reading, value: Object, account: str | None) -> None:
-    """Add an object and what is nested in it, as far as the reading wants them."""
+    """Add an object and what is nested in it, as far as the reading wants them. Raises ChangedShapeError."""
+    is_deleted = value.get("deleted") is True
     if reading.wants_root:
+        if not is_deleted:
+            api.shapes.look_at(reading.root.table, value)
         rows.add(reading.root, value, account)
-    if value.get("deleted") is True:
+    if is_deleted:
         return
     for entry in reading.nested:
         owner = value["id"] if reading.root.name == "account" else account
         for child in _children(api, entry, value, account):
+            api.shapes.look_at(entry.table, child)
             rows.add(entry, child, owner)
 
 
