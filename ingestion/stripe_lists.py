@@ -38,13 +38,15 @@ class Rows:
     def add(self, entry: StripeType, value: Object, account: str | None) -> None:
         """An object as fetched; if Stripe says that it is deleted, nothing but its id and type remains of it."""
         if value.get("deleted") is True:
-            self.add_deleted(entry, value["id"], account)
+            self.add_deleted(entry, value["id"], account, for_good=True)
             return
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
         self._put(entry, (value["id"], account, value.get("created"), False, text))
 
-    def add_deleted(self, entry: StripeType, object_id: str, account: str | None) -> None:
-        text = orjson.dumps({"id": object_id, "object": entry.name}).decode()
+    def add_deleted(self, entry: StripeType, object_id: str, account: str | None, *, for_good: bool = False) -> None:
+        """An object that is not there any more. `for_good`: Stripe itself says so, it is not merely out of this key's reach."""
+        said = {"deleted": True} if for_good else {}
+        text = orjson.dumps({"id": object_id, "object": entry.name, **said}).decode()
         self._put(entry, (object_id, account, None, True, text))
 
     def ids(self, table: str) -> set[str]:
