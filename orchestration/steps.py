@@ -152,7 +152,11 @@ def build_models(run: Run, purpose: str) -> DbtBuild:
         compact_if_due(run.workspace, purpose)
         models = [node for node in build.nodes if node.unique_id.startswith("model.")]
         stage.counts = {"models": len(models), "tests": len(build.nodes) - len(models)}
-        stage.warnings += [f"{purpose}: {n.unique_id.split('.')[2]} warns" for n in build.nodes if n.status == "warn"]
+        stage.warnings += [
+            f"{purpose}: {node.unique_id.split('.')[2]} warns of {node.failures or 0} rows"
+            for node in build.nodes
+            if node.status == "warn"
+        ]
     return build
 
 

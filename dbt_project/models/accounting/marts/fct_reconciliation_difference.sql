@@ -105,7 +105,7 @@ final as (
         cast(found.found_ore - found.expected_ore as bigint) as difference_ore,
         {{ nok("(found.found_ore - found.expected_ore)") }} as difference_nok,
 
-        found.happened_on >= newest.day as is_settling,
+        coalesce(found.happened_on >= newest.day, false) as is_settling,
 
         found.happened_on
     from found
