@@ -113,16 +113,13 @@ def add_with_nested(api: StripeApi, rows: Rows, reading: Reading, value: Object,
     """Add an object and what is nested in it, as far as the reading wants them. Raises ChangedShapeError."""
     is_deleted = value.get("deleted") is True
     if reading.wants_root:
-        if not is_deleted:
-            api.shapes.look_at(reading.root.table, value)
-        rows.add(reading.root, value, account)
+        rows.add(reading.root, value if is_deleted else api.shapes.look_at(reading.root.table, value), account)
     if is_deleted:
         return
     for entry in reading.nested:
         owner = value["id"] if reading.root.name == "account" else account
         for child in _children(api, entry, value, account):
-            api.shapes.look_at(entry.table, child)
-            rows.add(entry, child, owner)
+            rows.add(entry, api.shapes.look_at(entry.table, child), owner)
 
 
 def _children(api: StripeApi, entry: StripeType, parent: Object, account: str | None) -> Iterator[Object]:

@@ -41,32 +41,31 @@ class ShapeWatch:
     """What a pass has seen of its tables' objects; safe among threads. A table without a shape is not watched."""
 
     shapes: Mapping[str, ObjectShape] = field(default_factory=dict)
-    _known: dict[str, set[object]] = field(default_factory=lambda: defaultdict(set))
+    _known: dict[str, dict[object, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
     _present: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def look_at(self, table: str, value: Mapping[str, Any]) -> None:
+    def look_at(self, table: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """Take note of an object's fields. Raises ChangedShapeError for one that is used and has another type.
 
+        Gives the object with ids where a used field holds the object itself, as an expanded one does.
         Objects of a table are alike: only the first of those with the same fields and types is looked at closely.
         """
         shape = self.shapes.get(table)
         if shape is None:
-            return
+            return value
         deep = tuple(type(_walk(value, path)) for path in shape.used if "." in path)
         signature = (tuple(value), tuple(map(type, value.values())), deep)
-        if signature in self._known[table] and REDACTED not in value.values():
-            return
-        for path, kind in shape.used.items():
-            found = _walk(value, path)
-            if found is not None and found != REDACTED and not _is_a(found, kind):
-                raise ChangedShapeError(
-                    f"{table}.{path} is no {kind} any more: nothing of this table is read until its entry "
-                    "in pseudonymisation/policy/stripe.yml says what it is now"
-                )
-        with self._lock:
-            self._known[table].add(signature)
-            self._present[table].update(value)
+        expanded = self._known[table].get(signature)
+        if expanded is None:
+            expanded = _expanded_paths(shape, value)
+            with self._lock:
+                self._present[table].update(value)
+                if not any(_walk(value, path) == REDACTED for path in shape.used):  # whose type says nothing
+                    self._known[table][signature] = expanded
+        for path in expanded:
+            value = _with_id(value, path.split("."))
+        return value
 
     def require_fields(self, tables: Iterable[str]) -> None:
         """Raises ChangedShapeError if a used field stood at the top of none of a table's objects that were seen."""
@@ -90,6 +89,27 @@ class ShapeWatch:
 
 def watch(shapes: Sequence[ObjectShape]) -> ShapeWatch:
     return ShapeWatch(shapes={shape.table: shape for shape in shapes})
+
+
+def _expanded_paths(shape: ObjectShape, value: Mapping[str, Any]) -> tuple[str, ...]:
+    """The used fields that hold an object in the place of its id. Raises ChangedShapeError."""
+    expanded = []
+    for path, kind in shape.used.items():
+        found = _walk(value, path)
+        if kind == "text" and isinstance(found, Mapping) and isinstance(found.get("id"), str):
+            expanded.append(path)
+        elif found is not None and found != REDACTED and not _is_a(found, kind):
+            raise ChangedShapeError(
+                f"{shape.table}.{path} is no {kind} any more: nothing of this table is read until its entry "
+                "in pseudonymisation/policy/stripe.yml says what it is now"
+            )
+    return tuple(expanded)
+
+
+def _with_id(value: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """A copy in which the object at the path is its id."""
+    inner = value[path[0]]
+    return {**value, path[0]: inner["id"] if len(path) == 1 else _with_id(inner, path[1:])}
 
 
 def _is_a(value: object, kind: str) -> bool:

@@ -39,6 +39,9 @@ def test_a_changed_shape_stops_its_table_and_a_new_field_is_named(
             market.objects[object_id] = {key: held for key, held in value.items() if key != "reason"}
         if value["object"] == "transfer":
             value["surprise"] = "anna@example.com"
+    for value in market.objects.values():
+        if value["object"] == "charge":
+            value["transfer_data"] = {"destination": "acct_1A"}
     market.write()
     shapes = stripe_shapes(load_policy())
     with served(market) as double:
@@ -61,3 +64,25 @@ def test_a_changed_shape_stops_its_table_and_a_new_field_is_named(
         )
     assert mended.errors == {}
     assert {name: landed(workspace, landing)[name] for name in TYPES} == {name: market.truth()[name] for name in TYPES}
+
+
+def test_an_expanded_field_is_landed_as_the_id_that_it_stands_for(
+    workspace: Workspace, landing: Landing, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    market = small_market(tmp_path_factory.mktemp("expanded"))
+    market.change("ch_3", transfer_data={"amount": None, "destination": {"id": "acct_1B", "object": "account"}})
+    market.change("ch_4", customer={"id": "cus_9", "object": "customer", "email": "anna@example.com"})
+    market.write()
+    with served(market) as double:
+        pulled = pull_stripe(
+            workspace,
+            landing,
+            api_key=double.api_key,
+            api_base=double.base_url,
+            types=["charge"],
+            shapes=stripe_shapes(load_policy()),
+        )
+    assert pulled.errors == {}
+    charges = landed(workspace, landing)["charge"]
+    assert charges["ch_3"][3]["transfer_data"] == {"amount": None, "destination": "acct_1B"}
+    assert charges["ch_4"][3]["customer"] == "cus_9"
