@@ -1,7 +1,7 @@
 """Reads every object of a type once, newest first, in portions after each of which it can be resumed."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -55,14 +55,17 @@ def backfill(
     api: StripeApi,
     pool: Executor,
     reading: Reading,
-    accounts: Sequence[Account],
+    accounts: Callable[[], Sequence[Account]],
     position: Position,
 ) -> Iterator[Portion]:
-    """Everything that `position` leaves, in portions; the last one carries the finished position."""
+    """Everything that `position` leaves, in portions; the last one carries the finished position.
+
+    `accounts` waits until they are known. Raises RefusalError.
+    """
     keys: dict[str, set[str]] = {table: set() for table in _deletable_tables(reading)} if position.again else {}
     held = Portion(reading=reading, rows=Rows(), position=position)
     unreadable = 0
-    for portion in _portions(api, pool, reading, accounts, position):
+    for portion in _portions(api, pool, reading, accounts(), position):
         if len(held.rows):
             yield held
         held = portion

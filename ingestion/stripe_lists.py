@@ -39,13 +39,15 @@ class Rows:
     def add(self, entry: StripeType, value: Object, account: str | None) -> None:
         """An object as fetched; if Stripe says that it is deleted, nothing but its id and type remains of it."""
         if value.get("deleted") is True:
-            self.add_deleted(entry, value["id"], account)
+            self.add_deleted(entry, value["id"], account, for_good=True)
             return
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
         self._put(entry, (value["id"], account, value.get("created"), False, text))
 
-    def add_deleted(self, entry: StripeType, object_id: str, account: str | None) -> None:
-        text = orjson.dumps({"id": object_id, "object": entry.name}).decode()
+    def add_deleted(self, entry: StripeType, object_id: str, account: str | None, *, for_good: bool = False) -> None:
+        """An object that is not there any more. `for_good`: Stripe itself says so, it is not merely out of this key's reach."""
+        said = {"deleted": True} if for_good else {}
+        text = orjson.dumps({"id": object_id, "object": entry.name, **said}).decode()
         self._put(entry, (object_id, account, None, True, text))
 
     def ids(self, table: str) -> set[str]:
@@ -124,15 +126,16 @@ def list_type(
 
 
 def add_with_nested(api: StripeApi, rows: Rows, reading: Reading, value: Object, account: str | None) -> None:
-    """Add an object and what is nested in it, as far as the reading wants them."""
+    """Add an object and what is nested in it, as far as the reading wants them. Raises ChangedShapeError."""
+    is_deleted = value.get("deleted") is True
     if reading.wants_root:
-        rows.add(reading.root, value, account)
-    if value.get("deleted") is True:
+        rows.add(reading.root, value if is_deleted else api.shapes.look_at(reading.root.table, value), account)
+    if is_deleted:
         return
     for entry in reading.nested:
         owner = value["id"] if reading.root.name == "account" else account
         for child in _children(api, entry, value, account):
-            rows.add(entry, child, owner)
+            rows.add(entry, api.shapes.look_at(entry.table, child), owner)
 
 
 def _children(api: StripeApi, entry: StripeType, parent: Object, account: str | None) -> Iterator[Object]:

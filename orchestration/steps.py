@@ -71,10 +71,11 @@ def pull_events(run: Run) -> SourcePull:
 def pull_stripe(run: Run) -> SourcePull:
     """What is new or changed in Stripe into landing."""
     from ingestion.stripe_sync import pull_stripe
+    from pseudonymisation.policy.source_tables import stripe_shapes
 
     key, base = run.settings.secret("stripe_api_key"), run.settings.stripe_api_base
     with run.report.stage("read", "stripe") as stage, open_landing(run.workspace) as landing:
-        pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base)
+        pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base, shapes=stripe_shapes(run.policy))
         stage.tables = {table: one.rows for table, one in pull.types.items()}
         stage.counts = {"rows": sum(stage.tables.values()), "quarantined": pull.quarantined}
         stage.warnings += [f"stripe: {note}" for note in pull.notes]
@@ -180,7 +181,11 @@ def build_models(run: Run, purpose: str) -> DbtBuild:
         compact_if_due(run.workspace, purpose)
         models = [node for node in build.nodes if node.unique_id.startswith("model.")]
         stage.counts = {"models": len(models), "tests": len(build.nodes) - len(models)}
-        stage.warnings += [f"{purpose}: {n.unique_id.split('.')[2]} warns" for n in build.nodes if n.status == "warn"]
+        stage.warnings += [
+            f"{purpose}: {node.unique_id.split('.')[2]} warns of {node.failures or 0} rows"
+            for node in build.nodes
+            if node.status == "warn"
+        ]
     return build
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ingestion.stripe_shapes import REDACTED
 from pseudonymisation.policy.model import Column, Table
 
 _JSON_COLUMN = {"stripe": "object", "events": "payload"}
@@ -23,7 +24,8 @@ _CASTS = {
 def raw_relation(table: Table, relation: str, paths: Sequence[str]) -> str:
     """A SELECT over a landed batch in which `raw_value` works for these paths.
 
-    A row's JSON is parsed once for all of them. What was landed beside the JSON is there as "landed.<name>".
+    A row's JSON is parsed once for all of them. What was landed beside the JSON is there as "landed.<name>". What Stripe
+    has redacted is null: as a value it would be shared by all whom it happened to.
     """
     json_column = _JSON_COLUMN.get(table.source)
     if json_column is None:
@@ -31,7 +33,8 @@ def raw_relation(table: Table, relation: str, paths: Sequence[str]) -> str:
     inside = [path for path in dict.fromkeys(paths) if not table.columns[path].beside_object]
     fields = ", ".join(f"'{json_path(path)}'" for path in inside)
     beside = ", ".join(f'{name} AS "landed.{name}"' for name in _BESIDE[table.source])
-    picked = "".join(f', extracted[{position}] AS "{path}"' for position, path in enumerate(inside, start=1))
+    value = f"nullif(extracted[{{}}], '{REDACTED}')" if table.source == "stripe" else "extracted[{}]"
+    picked = "".join(f', {value.format(position)} AS "{path}"' for position, path in enumerate(inside, start=1))
     kept = ", ".join(f'"landed.{name}"' for name in _BESIDE[table.source])
     return (
         f"SELECT {kept}{picked} FROM "

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS vault.alias (alias_hash UUID NOT NULL, kind VARCHAR N
 CREATE TABLE IF NOT EXISTS vault.cookie_link (cookie_hash UUID NOT NULL, account_hash UUID NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.disclosure (subject_id UUID NOT NULL, recipient VARCHAR NOT NULL, since DATE);
 CREATE TABLE IF NOT EXISTS vault.tombstone (alias_hash UUID NOT NULL, certificate_id VARCHAR);
+CREATE TABLE IF NOT EXISTS vault.stripe_tombstone (object_hash UUID NOT NULL, path VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.vanished (alias_hash UUID NOT NULL, noticed_at TIMESTAMPTZ NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.request (
     privacy_request_id BIGINT, alias_hash UUID, case_id UUID,
