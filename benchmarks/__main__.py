@@ -2,7 +2,7 @@
 `python -m benchmarks.erasure medium` take the medium one.
 """
 
-from benchmarks import app_db_to_landing, erasure, pseudonymise, whole_runs
+from benchmarks import app_db_to_landing, erasure, pseudonymise, ranking, whole_runs
 
 
 def main() -> None:
@@ -10,6 +10,7 @@ def main() -> None:
     pseudonymise.main()
     whole_runs.main()
     erasure.main()
+    ranking.main()
 
 
 if __name__ == "__main__":

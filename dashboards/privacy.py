@@ -29,6 +29,8 @@ TREATMENTS = {
     "coarsen_network": "network as a pseudonym",
     "flag": "yes or no ({})",
     "derive": "features only ({})",
+    "validate": "whether it is valid by its register; otherwise {}",
+    "registered_name": "whether it is the registered name",
 }
 
 SOURCES = {"app_db": "App database", "stripe": "Stripe", "events": "Tracking events"}

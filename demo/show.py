@@ -147,6 +147,7 @@ def _write_config(place: Place, server: DemoPostgres, api_key: str, api_base: st
         "stripe_api_base": api_base,
         "events_root": place.world / "events",
         "now": place.now.isoformat(),
+        "accept_synthetic_ids": "true",
     }
     lines = [MARK, *(f"{name} = {json.dumps(str(value))}" for name, value in settings.items())]
     place.config.touch(mode=0o600)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from demo.stripe_faults import FaultSettings
+from demo.stripe_resources import API_VERSION
 from storage.clock import parse_now
 from storage.errors import LeiiError
 
@@ -37,6 +39,9 @@ def stripe_command(
     reorder: Annotated[bool, typer.Option("--reorder", help="Shuffle the events within a page.")] = False,
     latency_ms: Annotated[float, typer.Option(min=0, help="Milliseconds that every answer waits.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Same seed and same requests, same faults.")] = 0,
+    deny: Annotated[list[str] | None, typer.Option(help="Type that the key may not read, such as charge.")] = None,
+    fail: Annotated[list[str] | None, typer.Option(help="Type that answers nothing but 5xx, such as charge.")] = None,
+    api_version: Annotated[str, typer.Option(help="The one API version that is known.")] = API_VERSION,
     now: Annotated[str | None, typer.Option(help="Fixed clock, such as 2026-11-15T06:00:00Z.")] = None,
     until_stdin_closes: Annotated[bool, typer.Option("--until-stdin-closes", hidden=True)] = False,
 ) -> None:
@@ -51,6 +56,9 @@ def stripe_command(
         reorder=reorder,
         latency_ms=latency_ms,
         seed=seed,
+        denied=tuple(deny or ()),
+        failing=tuple(fail or ()),
+        api_version=api_version,
     )
     try:
         listener = listen(host, port)
@@ -117,6 +125,9 @@ def start_stripe_double(
     reorder: bool = False,
     latency_ms: float = 0.0,
     seed: int = 0,
+    denied: Sequence[str] = (),
+    failing: Sequence[str] = (),
+    api_version: str = API_VERSION,
     now: datetime | None = None,
 ) -> StripeDouble:
     """Start a double in a process of its own and wait until it answers; it ends with this process at the latest.
@@ -133,9 +144,11 @@ def start_stripe_double(
         "duplicate-rate": duplicate_rate,
         "latency-ms": latency_ms,
         "seed": seed,
+        "api-version": api_version,
         **({"now": now.isoformat()} if now else {}),
     }
     switches = ["--until-stdin-closes", *(["--reorder"] if reorder else [])]
+    switches += [f"--deny={name}" for name in denied] + [f"--fail={name}" for name in failing]
     process = subprocess.Popen(
         [
             sys.executable,

@@ -37,6 +37,15 @@ def no_access(api_key: str, account_id: str) -> ApiError:
     return ApiError(403, message, code="account_invalid")
 
 
+def no_permission(api_key: str, type_name: str) -> ApiError:
+    permission = f"rak_{type_name.replace('.', '_')}_read"
+    return ApiError(
+        403,
+        f"The provided key '{masked(api_key)}' does not have the required permissions for this endpoint. "
+        f"Having the '{permission}' permission would allow this request to continue.",
+    )
+
+
 def rate_limited(reason: str) -> ApiError:
     """`reason` as in Stripe's header: endpoint-rate or global-rate."""
     return ApiError(

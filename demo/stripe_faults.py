@@ -1,4 +1,5 @@
-"""What goes wrong between a client and Stripe: limits, errors, cut connections, events doubled and out of order.
+"""What goes wrong between a client and Stripe: limits, errors, cut connections, events doubled and out of order, and
+keys and versions that are refused.
 
 Every kind of fault draws from its own generator, seeded once: the same requests in the same order meet the same faults.
 """
@@ -6,9 +7,11 @@ Every kind of fault draws from its own generator, seeded once: the same requests
 import random
 import time
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from demo.stripe_errors import ApiError, rate_limited
+from demo.stripe_errors import ApiError, invalid, no_permission, rate_limited
+from demo.stripe_resources import API_VERSION
 
 SERVER_ERRORS = (500, 502, 503)
 ALL_ENDPOINTS_FACTOR = 4  # Stripe: 25 requests a second to an endpoint, 100 to all of them
@@ -24,6 +27,9 @@ class FaultSettings:
     reorder: bool = False
     latency_ms: float = 0.0
     seed: int = 0
+    denied: tuple[str, ...] = ()  # object types that the key, a restricted one, may not read
+    failing: tuple[str, ...] = ()  # object types whose endpoints answer nothing but 5xx
+    api_version: str = API_VERSION  # the only one that is known
 
 
 @dataclass(kw_only=True)
@@ -57,10 +63,22 @@ class Faults:
         here.append(now)
         self.served_in_all.append(now)
 
-    def check_error(self) -> None:
-        """Raises ApiError (5xx) at the settled rate."""
+    def check_version(self, version: str) -> None:
+        """Raises ApiError (400) for a version that Stripe does not have (any more)."""
+        known = self.settings.api_version
+        if version != known:
+            raise invalid(f"Invalid Stripe API version: {version}. The Stripe double speaks {known} only.")
+
+    def check_permission(self, api_key: str, types: Sequence[str]) -> None:
+        """Raises ApiError (403) for a list of types of which the key may not read one."""
+        denied = sorted(set(types) & set(self.settings.denied))
+        if denied:
+            raise no_permission(api_key, denied[0])
+
+    def check_error(self, types: Sequence[str] = ()) -> None:
+        """Raises ApiError (5xx) at the settled rate, and always for types that are out of order."""
         draw = self._draw("error")
-        if draw.random() < self.settings.error_rate:
+        if draw.random() < self.settings.error_rate or not set(types).isdisjoint(self.settings.failing):
             raise ApiError(
                 draw.choice(SERVER_ERRORS),
                 "Sorry! There was an error while talking to one of our backends. Please retry.",

@@ -122,6 +122,7 @@ ENDPOINTS = (
         ranges=("created", "arrival_date"),
         label="payout",
     ),
+    Endpoint(path="/v1/topups", types=("topup",), filters=("status",), ranges=("created", "amount"), label="topup"),
     Endpoint(
         path="/v1/radar/early_fraud_warnings",
         types=("radar.early_fraud_warning",),
@@ -279,6 +280,7 @@ SHAPES: Mapping[str, Shape] = {
         }
     ),
     "review": Shape(fields={"charge": ("charge",), "payment_intent": ("payment_intent",)}),
+    "topup": Shape(fields={"balance_transaction": _BALANCE, "payment_method": ("payment_method",)}),
     "transfer": Shape(
         fields={
             "balance_transaction": _BALANCE,

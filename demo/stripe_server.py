@@ -24,10 +24,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from demo.stripe_answers import Asker, check_account, list_objects, own_account, retrieve_object
-from demo.stripe_errors import ApiError, invalid, masked
+from demo.stripe_errors import ApiError, masked
 from demo.stripe_faults import Faults, FaultSettings
 from demo.stripe_parameters import parse_list_query, parse_retrieve_query
-from demo.stripe_resources import API_VERSION, ENDPOINTS, Endpoint
+from demo.stripe_resources import ENDPOINTS, Endpoint
 from demo.stripe_store import FilesChangedError, World, close_world, folder_state, read_world
 from storage.clock import fixed_or_real_now
 from storage.errors import LeiiError
@@ -108,7 +108,7 @@ def build_app(double: Double) -> Starlette:
         try:
             if request.url.path.startswith("/_double/"):
                 return _json(200, _own(double, request), headers)
-            headers["Stripe-Version"] = _version(request)
+            headers["Stripe-Version"] = _version(double, request)
             body = await _stripe(double, request, headers)
         except ApiError as error:
             return _json(error.status, json.dumps(error.body, indent=2).encode(), headers | error.headers)
@@ -176,9 +176,10 @@ async def _stripe(double: Double, request: Request, headers: dict[str, str]) -> 
     if double.faults.settings.latency_ms:
         await asyncio.sleep(double.faults.settings.latency_ms / 1000)
     double.faults.check_rate(account or "", name)
-    double.faults.check_error()
-    if headers["Stripe-Version"] != API_VERSION:
-        raise invalid(f"The Stripe double speaks API version {API_VERSION} only.")
+    types = endpoint.types if endpoint else ()
+    double.faults.check_error(types)
+    double.faults.check_version(headers["Stripe-Version"])
+    double.faults.check_permission(double.api_key, types)
     if request.method != "GET":
         raise ApiError(
             405, f"The Stripe double is read-only: {request.method} {path} was refused.", headers={"Allow": "GET"}
@@ -215,8 +216,8 @@ def _answer(
     return list_objects(asker, endpoint, groups.get("parent"), parsed, double.faults.deliver)
 
 
-def _version(request: Request) -> str:
-    return request.headers.get("stripe-version", API_VERSION)
+def _version(double: Double, request: Request) -> str:
+    return request.headers.get("stripe-version", double.faults.settings.api_version)
 
 
 def _check_key(api_key: str, authorization: str | None) -> None:

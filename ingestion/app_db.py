@@ -8,8 +8,9 @@ keyed, so that a cursor tells nothing about a row.
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,7 +30,9 @@ from ingestion.app_db_tables import (
     server_expression,
     window_condition,
 )
+from ingestion.app_db_unreadable import set_aside, unreadable_condition
 from ingestion.landing import Landing
+from ingestion.quarantine import Quarantine
 from ingestion.source_tables import SourceTable
 from storage import LeiiError, Workspace
 
@@ -46,7 +49,8 @@ class TablePull:
     """What happened to one table; whoever runs the pass must show what is not empty, zero or None.
 
     `unclassified_columns` are in the database but not in the policy, and were left out; a table that the policy does not
-    list comes with all of its columns there and `is_listed` false. `rows` counts landed rows, those of the overlap too.
+    list comes with all of its columns there and `is_listed` false. `rows` counts landed rows, those of the overlap too;
+    `quarantined` those that no later step could hold.
     """
 
     table: str
@@ -54,6 +58,7 @@ class TablePull:
     unclassified_columns: tuple[str, ...] = ()
     missing_columns: tuple[str, ...] = ()
     error: str | None = None
+    quarantined: int = 0
     is_listed: bool = True
 
 
@@ -68,6 +73,8 @@ class _Pass:
     compare_keys: bool
     allow_mass_deletion: bool
     digest_key: bytes
+    quarantine: Quarantine
+    quarantined: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +112,7 @@ def pull_app_db(
             compare_keys=compare_keys,
             allow_mass_deletion=allow_mass_deletion,
             digest_key=workspace.keyring.zone_key("landing", "cursor"),
+            quarantine=Quarantine(workspace),
         )
         catalogue = read_catalogue(snapshot)
         pulls = [_pull_table(this, table, catalogue.get(table.name)) for table in tables]
@@ -135,7 +143,12 @@ def _pull_table(this: _Pass, table: SourceTable, found: Mapping[str, Column] | N
         except duckdb.Error as failed:
             error = _landing_error(table, failed)
     return TablePull(
-        table=table.name, rows=rows, unclassified_columns=unclassified, missing_columns=missing, error=error
+        table=table.name,
+        rows=rows,
+        unclassified_columns=unclassified,
+        missing_columns=missing,
+        error=error,
+        quarantined=this.quarantined[table.name],
     )
 
 
@@ -245,6 +258,8 @@ def _land_rows(
     moved: dict[str, Any] = dict(kept)
     if state.time is not None:
         moved |= {"time": state.time.astimezone(UTC).isoformat(), "key": state.key}
+    this.quarantined[table.name] += set_aside(this.snapshot, this.quarantine, table, columns, condition)
+    condition = f"({condition}) AND NOT ({unreadable_condition(columns)})"
     moved["window"] = _window(this, table, columns, window_condition(table, moved, this.overlap))
     selected = ", ".join(landing_expression(column) for column in columns)
     with this.snapshot.stream(select_query(table, columns, condition)) as reader:

@@ -13,6 +13,7 @@ import duckdb
 import fsspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.consent import permitted_sql, verdict_sql
 from ingestion.event_files import Damage, EventFile, Lines, new_event_files, read_lines
@@ -98,6 +99,30 @@ def pull_events(
             done = _land_chunk(con, workspace, landing, quarantine, chunk)
             pull = EventsPull(**{name: number + getattr(done, name) for name, number in vars(pull).items()})
     return pull
+
+
+def land_again(
+    workspace: Workspace, landing: Landing, quarantine: Quarantine, rows: pa.Table
+) -> tuple[EventsPull, pa.ChunkedArray]:
+    """Land those of these quarantined lines (position, line, content) that pass by now, as if a file had brought them.
+
+    Gives also, for each of the rows, whether it passed. Those stay in quarantine until the caller removes them: doing it
+    again lands the same messages, of which whoever loads them keeps one.
+    """
+    names = rows["position"].unique().to_pylist()
+    files = pc.index_in(rows["position"], pa.array(names, pa.string())).combine_chunks()
+    table = pa.table({"file": files, "line": rows["line"], "content": rows["content"]}, schema=LINE_SCHEMA)
+    chunk = _Chunk(pieces=table.combine_chunks().to_batches(), lines=table.num_rows)
+    with workspace.connect() as con:
+        con.execute("CREATE TEMP TABLE seen_message (message_hash UHUGEINT)")
+        con.register("event_file", pa.table({"file": range(len(names)), "name": names}))
+        pull = _land_chunk(con, workspace, landing, quarantine, chunk)
+        con.register("offered", table.select(["file", "line"]).append_column("place", pa.array(range(len(table)))))
+        passed = con.execute(
+            "SELECT reason_code IS NULL AND checked.file IS NOT NULL FROM offered "
+            "LEFT JOIN checked USING (file, line) ORDER BY place"
+        ).to_arrow_table()
+    return pull, passed.column(0)
 
 
 def _chunks(store: fsspec.AbstractFileSystem, files: list[EventFile], chunk_lines: int) -> Iterator[_Chunk]:

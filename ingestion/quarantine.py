@@ -7,18 +7,19 @@ repeats the content.
 import re
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.encrypted_parquet import give_key, read_encrypted, write_encrypted
-from storage import KeyRing, Workspace, replace_durably
+from storage import KeyRing, Workspace, count, replace_durably
 
 KEPT_FOR = timedelta(days=14)
 CONTENT_LIMIT = 65_536
@@ -32,6 +33,10 @@ SCHEMA = pa.schema(
         ("reason", pa.string()),
         ("content", pa.binary()),
     ]
+)
+_ROW_ID = (
+    "left(sha256(getvariable('quarantine_row_key') || sha256(concat_ws(chr(31), source, position, coalesce(line, -1)))"
+    " || sha256(content)), 12)"
 )
 _NAME = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{32}\.parquet")
 _NAME_TIME = "%Y%m%dT%H%M%SZ"
@@ -78,6 +83,39 @@ class Quarantine:
             kept = self._relation(self._files())
             query = f"SELECT * {left_out} FROM {kept} ORDER BY quarantined_at DESC, source, position, line"
             return con.sql(query).to_arrow_table()
+
+    def identified(self, *, with_content: bool = False) -> pa.Table:
+        """As `list`, with `row_id`: a keyed hash by which `remove` knows the row, and from which nothing can be read."""
+        left_out = "" if with_content else "EXCLUDE (content)"
+        with self._connect() as con:
+            kept = self._relation(self._files())
+            query = f"SELECT {_ROW_ID} AS row_id, * {left_out} FROM {kept} ORDER BY quarantined_at DESC, source, position, line"
+            return con.sql(query).to_arrow_table()
+
+    def counts(self) -> Sequence[dict[str, Any]]:
+        """How many rows there are, by source and reason: source, reason_code, rows, oldest."""
+        with self._connect() as con:
+            query = (
+                "SELECT source, reason_code, count(*) AS rows, min(quarantined_at) AS oldest "
+                f"FROM {self._relation(self._files())} GROUP BY ALL ORDER BY ALL"
+            )
+            found: Sequence[dict[str, Any]] = con.sql(query).to_arrow_table().to_pylist()
+            return found
+
+    def remove(self, row_ids: Collection[str]) -> int:
+        """Remove these rows; returns how many. Files are written anew without them under the time they had."""
+        with self._connect() as con:
+            con.register("removed_row", pa.table({"row_id": pa.array(list(row_ids), pa.string())}))
+            return sum(self._remove_from(con, path) for path in (self._files() if row_ids else ()))
+
+    def _remove_from(self, con: duckdb.DuckDBPyConnection, path: Path) -> int:
+        relation = read_encrypted("quarantine", path)
+        left = f"SELECT * FROM {relation} WHERE {_ROW_ID} NOT IN (SELECT row_id FROM removed_row)"
+        before, after = (count(con, f"SELECT count(*) FROM ({query})") for query in (f"FROM {relation}", left))
+        if after < before:
+            self._write(con, _kept_since(path), left)
+            path.unlink()
+        return before - after
 
     def remove_expired(self, now: datetime) -> int:
         """Remove the files that have been kept for fourteen days. Returns how many."""
@@ -133,17 +171,17 @@ class Quarantine:
         temporary = final.with_suffix(".tmp")
         try:
             moment = f"'{since.astimezone(UTC).isoformat()}'::TIMESTAMPTZ"
-            count = write_encrypted(
+            written = write_encrypted(
                 con,
                 "quarantine",
                 f"SELECT {', '.join(SCHEMA.names)}, {moment} AS quarantined_at FROM ({query})",
                 temporary,
             )
-            if count:
+            if written:
                 replace_durably(temporary, final)
         finally:
             temporary.unlink(missing_ok=True)
-        return count
+        return written
 
     def _files(self) -> Sequence[Path]:
         return sorted(path for path in self._folder.glob("*.parquet") if _NAME.fullmatch(path.name))
@@ -160,6 +198,8 @@ class Quarantine:
     def _connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._workspace.connect() as con:
             give_key(self._workspace, con, "quarantine")
+            row_key = self._workspace.keyring.zone_key("quarantine", "row_id").hex()
+            con.execute("SET VARIABLE quarantine_row_key = ?", [row_key])
             yield con
 
 

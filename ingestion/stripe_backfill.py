@@ -1,14 +1,14 @@
 """Reads every object of a type once, newest first, in portions after each of which it can be resumed."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from ingestion.stripe_client import RefusalError, StripeApi
+from ingestion.stripe_client import RefusalError, StripeApi, endpoint_of
 from ingestion.stripe_cursors import Position, Window, finished
 from ingestion.stripe_lists import PAGE_SIZE, Object, Rows, add_with_nested, list_type
 from ingestion.stripe_objects import BY_NAME, Owner, Reading
@@ -55,14 +55,17 @@ def backfill(
     api: StripeApi,
     pool: Executor,
     reading: Reading,
-    accounts: Sequence[Account],
+    accounts: Callable[[], Sequence[Account]],
     position: Position,
 ) -> Iterator[Portion]:
-    """Everything that `position` leaves, in portions; the last one carries the finished position."""
+    """Everything that `position` leaves, in portions; the last one carries the finished position.
+
+    `accounts` waits until they are known. Raises RefusalError.
+    """
     keys: dict[str, set[str]] = {table: set() for table in _deletable_tables(reading)} if position.again else {}
     held = Portion(reading=reading, rows=Rows(), position=position)
     unreadable = 0
-    for portion in _portions(api, pool, reading, accounts, position):
+    for portion in _portions(api, pool, reading, accounts(), position):
         if len(held.rows):
             yield held
         held = portion
@@ -130,7 +133,8 @@ def _platform(api: StripeApi, pool: Executor, reading: Reading, position: Positi
         newest = next(list_type(api, reading.root), [])
         for value in newest:
             add_with_nested(api, rows, reading, value, None)
-        windows = _older_windows(position, newest[-1]["created"]) if len(newest) == PAGE_SIZE else ()
+        is_short = len(newest) < PAGE_SIZE and not api.unreadable.has_met(endpoint_of(reading.root.path))
+        windows = _older_windows(position, newest[-1]["created"]) if newest and not is_short else ()
     left = dict(enumerate(windows))
     chains = {number: list_type(api, reading.root, parameters=_within(window)) for number, window in left.items()}
     asked = {pool.submit(next, chain, None): number for number, chain in chains.items()}

@@ -17,12 +17,16 @@ from urllib.parse import urlsplit
 import orjson
 import stripe
 
+from ingestion.stripe_readable import Unreadable
+from ingestion.stripe_shapes import ShapeWatch
+
 API_VERSION = "2026-10-28.endive"
 
 # Stripe allows 25 requests a second to one endpoint and 100 in all. Kept below both, as requests bunch up on their way.
 ENDPOINT_RATE = 23.0
 TOTAL_RATE = 95.0
 NETWORK_RETRIES = 8
+HOLD_SECONDS = 0.5  # how long everybody leaves a limit alone that somebody has met
 
 _WORD = re.compile(r"[a-z_]+|v1")
 
@@ -44,6 +48,11 @@ class Pacer:
         """Return when a request to the endpoint may start. Evenly spaced, so that no one-second window overflows."""
         self._take(endpoint, self._endpoint_gap)
         self._take("", self._total_gap)
+
+    def hold(self, endpoint: str) -> None:
+        """Let nobody start there for a moment ("": anywhere): others use the same limit."""
+        with self._lock:
+            self._next[endpoint] = max(self._next.get(endpoint, 0.0), time.monotonic() + HOLD_SECONDS)
 
     def _take(self, name: str, gap: float) -> None:
         with self._lock:
@@ -78,8 +87,8 @@ class PacedHttpClient(stripe.RequestsClient):
         _usage: list[str] | None = None,
     ) -> tuple[Any, int, Mapping[str, str]]:
         endpoint = endpoint_of(url)
-        account = (headers or {}).get("Stripe-Account", "")
-        self._pacer.wait(f"{endpoint} {account}")
+        limited = f"{endpoint} {(headers or {}).get('Stripe-Account', '')}"
+        self._pacer.wait(limited)
         with self._counts_lock:
             self._counts[endpoint] += 1
         try:
@@ -92,8 +101,10 @@ class PacedHttpClient(stripe.RequestsClient):
         if status == 429:
             # The package leaves 429 to its caller unless the answer says otherwise; its back-off suits it well.
             cast(MutableMapping[str, str], answered).setdefault("stripe-should-retry", "true")
+            self._pacer.hold("" if answered.get("Stripe-Rate-Limited-Reason") == "global-rate" else limited)
         if status == 200:
             self._kept.body = body
+            self._kept.version = answered.get("Stripe-Version", API_VERSION)
             return b"{}", status, answered
         return body, status, answered
 
@@ -103,6 +114,11 @@ class PacedHttpClient(stripe.RequestsClient):
         self._kept.body = b""
         return body
 
+    def kept_version(self) -> str:
+        """The API version of this thread's last good answer."""
+        version: str = getattr(self._kept, "version", API_VERSION)
+        return version
+
     def attempts(self, endpoint: str) -> int:
         """How many requests were made to an endpoint and to the objects under it, retries included."""
         with self._counts_lock:
@@ -111,13 +127,19 @@ class PacedHttpClient(stripe.RequestsClient):
 
 @dataclass(frozen=True, kw_only=True)
 class StripeApi:
-    """One key at one address. `stopping` makes every further request fail, so that a pass can end early."""
+    """One key at one address. `stopping` makes every further request fail, so that a pass can end early.
+
+    `unreadable`: objects that came and cannot be taken in.
+    `shapes` sees every object that is read.
+    """
 
     client: stripe.StripeClient
     http: PacedHttpClient
     address: str
     retries: int
+    shapes: ShapeWatch = field(default_factory=ShapeWatch)
     stopping: threading.Event = field(default_factory=threading.Event)
+    unreadable: Unreadable = field(default_factory=Unreadable)
 
 
 class PassStoppedError(Exception):
@@ -148,6 +170,7 @@ def open_api(
     *,
     retries: int = NETWORK_RETRIES,
     pacer: Pacer | None = None,
+    shapes: ShapeWatch | None = None,
 ) -> StripeApi:
     """A client of our own with its own key: nothing of the package's module-level settings is used or changed."""
     _silence_bodies()
@@ -165,6 +188,7 @@ def open_api(
         http=http,
         address=api_base or stripe.DEFAULT_API_BASE,
         retries=retries,
+        shapes=shapes or ShapeWatch(),
     )
 
 
@@ -184,6 +208,8 @@ def get(
         cast(Any, api.client).raw_request("get", path, **(parameters or {}), **options)
     except stripe.StripeError as error:
         raise _refusal(api, endpoint_of(path), error) from None
+    if api.http.kept_version() != API_VERSION:
+        raise RefusalError(f"{api.address} answers in another API version than {API_VERSION}", code=None)
     try:
         value = orjson.loads(api.http.kept_body())
     except orjson.JSONDecodeError:
@@ -214,7 +240,9 @@ def _refusal(api: StripeApi, endpoint: str, error: stripe.StripeError) -> Refusa
     elif status == 429:
         text = f"{endpoint} was still over Stripe's rate limit after {api.retries + 1} tries: run again later"
     elif status == 400 and "api version" in message:
-        text = f"{api.address} does not know API version {API_VERSION} (400)"
+        text = (
+            f"{api.address} does not know API version {API_VERSION} (400), the one that this pipeline was written for"
+        )
     elif status is not None and status >= 500:
         text = f"{endpoint} answered {status} on each of {api.retries + 1} tries: run again later"
     elif code in GONE_CODES:

@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from ingestion.stripe_client import StripeApi, get
+from ingestion.stripe_client import RefusalError, StripeApi, endpoint_of, get
 from ingestion.stripe_objects import Reading, StripeType
+from ingestion.stripe_readable import is_id
 
 PAGE_SIZE = 100
 
@@ -38,13 +39,15 @@ class Rows:
     def add(self, entry: StripeType, value: Object, account: str | None) -> None:
         """An object as fetched; if Stripe says that it is deleted, nothing but its id and type remains of it."""
         if value.get("deleted") is True:
-            self.add_deleted(entry, value["id"], account)
+            self.add_deleted(entry, value["id"], account, for_good=True)
             return
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
         self._put(entry, (value["id"], account, value.get("created"), False, text))
 
-    def add_deleted(self, entry: StripeType, object_id: str, account: str | None) -> None:
-        text = orjson.dumps({"id": object_id, "object": entry.name}).decode()
+    def add_deleted(self, entry: StripeType, object_id: str, account: str | None, *, for_good: bool = False) -> None:
+        """An object that is not there any more. `for_good`: Stripe itself says so, it is not merely out of this key's reach."""
+        said = {"deleted": True} if for_good else {}
+        text = orjson.dumps({"id": object_id, "object": entry.name, **said}).decode()
         self._put(entry, (object_id, account, None, True, text))
 
     def ids(self, table: str) -> set[str]:
@@ -71,9 +74,11 @@ def list_pages(
     *,
     account: str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    needs_created: bool = True,
 ) -> Iterator[list[dict[str, Any]]]:
-    """A list's pages, newest first. Raises RefusalError."""
+    """A list's pages, newest first, without the objects that cannot be read. Raises RefusalError."""
     position: dict[str, str] = {}
+    passed: set[str] = set()
     while True:
         page = get(
             api,
@@ -81,12 +86,24 @@ def list_pages(
             account=account,
             parameters={"limit": PAGE_SIZE, **(parameters or {}), **position},
         )
-        objects: list[dict[str, Any]] = page.get("data") or []
+        shown = page.get("data") or []
+        if not isinstance(shown, list):
+            raise RefusalError(f"{endpoint_of(path)} answered with something that is no list", code=None)
+        objects = list(api.unreadable.sift(endpoint_of(path), shown, needs_created=needs_created))
         if objects:
             yield objects
-        if not objects or not page.get("has_more"):
+        if not shown or not page.get("has_more"):
             return
-        position = {"starting_after": objects[-1]["id"]}
+        position = {"starting_after": _last_id(path, shown, passed)}
+
+
+def _last_id(path: str, shown: list[Any], passed: set[str]) -> str:
+    """Where the next page starts. Raises RefusalError if the list cannot be followed any further."""
+    ids = [value["id"] for value in shown if isinstance(value, dict) and is_id(value.get("id"))]
+    if not ids or ids[-1] in passed:
+        raise RefusalError(f"{endpoint_of(path)} has a page after which its list does not go on", code=None)
+    passed.add(ids[-1])
+    return str(ids[-1])
 
 
 def list_type(
@@ -104,19 +121,21 @@ def list_type(
         path,
         account=account,
         parameters={**dict(entry.list_parameters), **(parameters or {})},
+        needs_created=entry.nested is None,
     )
 
 
 def add_with_nested(api: StripeApi, rows: Rows, reading: Reading, value: Object, account: str | None) -> None:
-    """Add an object and what is nested in it, as far as the reading wants them."""
+    """Add an object and what is nested in it, as far as the reading wants them. Raises ChangedShapeError."""
+    is_deleted = value.get("deleted") is True
     if reading.wants_root:
-        rows.add(reading.root, value, account)
-    if value.get("deleted") is True:
+        rows.add(reading.root, value if is_deleted else api.shapes.look_at(reading.root.table, value), account)
+    if is_deleted:
         return
     for entry in reading.nested:
         owner = value["id"] if reading.root.name == "account" else account
         for child in _children(api, entry, value, account):
-            rows.add(entry, child, owner)
+            rows.add(entry, api.shapes.look_at(entry.table, child), owner)
 
 
 def _children(api: StripeApi, entry: StripeType, parent: Object, account: str | None) -> Iterator[Object]:
@@ -124,6 +143,7 @@ def _children(api: StripeApi, entry: StripeType, parent: Object, account: str | 
     assert entry.nested is not None
     inside = parent.get(entry.nested.list_field) or {}
     shown: list[Object] = inside.get("data") or []
+    shown = list(api.unreadable.sift(endpoint_of(entry.path), shown, needs_created=False))
     total = parent.get(entry.nested.total_field) if entry.nested.total_field else None
     is_short = total is not None and total != sum(child.get("amount") or 0 for child in shown)
     if "data" in inside and not inside.get("has_more") and not is_short:

@@ -72,6 +72,14 @@ STRIPE_TYPES: tuple[StripeType, ...] = (
         list_parameters=(("object", "bank_account"),),
     ),
     StripeType(
+        name="card",
+        path="/v1/accounts/{parent}/external_accounts",
+        nested=Nested(parent="account", list_field="external_accounts", parent_field="account"),
+        by_created=False,
+        is_deletable=True,
+        list_parameters=(("object", "card"),),
+    ),
+    StripeType(
         name="person",
         path="/v1/accounts/{parent}/persons",
         owner=Owner.PARENT,

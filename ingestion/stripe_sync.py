@@ -12,38 +12,21 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from ingestion.landing import Landing, Write
-from ingestion.stripe_backfill import Account, Portion, backfill, read_accounts
-from ingestion.stripe_client import (
-    NETWORK_RETRIES,
-    Pacer,
-    RefusalError,
-    StripeApi,
-    endpoint_of,
-    open_api,
-)
-from ingestion.stripe_cursors import (
-    OLDEST_CURSOR,
-    SOURCE,
-    Position,
-    as_cursor,
-    load,
-    oldest_events,
-    start,
-)
-from ingestion.stripe_events import (
-    Change,
-    newest_event,
-    read_account_changes,
-    read_changes,
-)
-from ingestion.stripe_follow import News, busy_accounts, follow, look_back_start
-from ingestion.stripe_objects import Owner, Reading, StripeType, readings
+from ingestion.quarantine import Quarantine
+from ingestion.stripe_backfill import Portion, backfill
+from ingestion.stripe_client import NETWORK_RETRIES, Pacer, RefusalError, StripeApi, endpoint_of, open_api
+from ingestion.stripe_cursors import OLDEST_CURSOR, SOURCE, Position, as_cursor, load, start
+from ingestion.stripe_events import newest_event
+from ingestion.stripe_follow import Clock, follow
+from ingestion.stripe_news import ask_for_news, needs_accounts, news_for
+from ingestion.stripe_objects import Reading, StripeType, readings
+from ingestion.stripe_shapes import ChangedShapeError, ObjectShape, watch
 from storage import Workspace
 
 # Portions that wait to be landed; each is at most a few thousand rows.
 WAITING_PORTIONS = 8
 # For each type a pool of its own: requests that wait for their endpoint's turn must not hold up those to another.
-ACCOUNT_THREADS = 4
+ACCOUNT_THREADS = 8
 Waiting: TypeAlias = "Queue[tuple[Reading, Portion | None]]"
 KEYS_SCHEMA = pa.schema([("id", pa.string())])
 
@@ -59,9 +42,10 @@ class TypePull:
 
 @dataclass(frozen=True, kw_only=True)
 class StripePull:
-    """What a pass did, by table; and what its reader should know."""
+    """What a pass did, by table; how many objects could not be taken in; and what its reader should know."""
 
     types: Mapping[str, TypePull]
+    quarantined: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -74,14 +58,15 @@ class _Pass:
     """One pass under way: what it reads, from where, and what has come of it."""
 
     api: StripeApi
-    pool: Executor
     landing: Landing
+    quarantine: Quarantine
     now: datetime
     follows: dict[Reading, Position] = field(default_factory=dict)
     backfills: dict[Reading, Position] = field(default_factory=dict)
     errors: dict[Reading, str] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    quarantined: int = 0
 
     def stop(self, concerned: Sequence[Reading], reason: str) -> None:
         """Leave these out of the pass; their cursors stay where they are."""
@@ -100,31 +85,47 @@ def pull_stripe(
     types: Sequence[str] | None = None,
     network_retries: int = NETWORK_RETRIES,
     pacer: Pacer | None = None,
+    shapes: Sequence[ObjectShape] = (),
 ) -> StripePull:
     """Land what is new in Stripe. `api_base` None: Stripe itself. `types`: by Stripe's names or the tables', None: all.
 
     `pacer`: another pace than just below Stripe's limits, to leave more of them to others who use the same account.
+    `shapes`: what is known of the objects' fields; fields beyond them are named in the notes and given to nobody.
     A type that fails is reported in the result and taken up again by the next pass; the others go on.
     Raises LeiiError for an unknown type.
     """
     wanted = readings(types)
-    api = open_api(api_key, api_base, retries=network_retries, pacer=pacer)
+    seen = watch(shapes)
+    api = open_api(api_key, api_base, retries=network_retries, pacer=pacer, shapes=seen)
     with ExitStack() as pools:
-        pool = _pool(pools)
-        current = _Pass(api=api, pool=pool, landing=landing, now=workspace.now)
+        current = _Pass(api=api, landing=landing, quarantine=Quarantine(workspace), now=workspace.now)
         try:
             newest = _newest(current, wanted)
             _plan(current, wanted, newest)
-            accounts = _accounts(current)
-            news = _news(current, accounts, newest)
-            jobs = {
-                **{one: follow(api, _pool(pools), one, at, news) for one, at in current.follows.items()},
-                **{one: backfill(api, _pool(pools), one, accounts, at) for one, at in current.backfills.items()},
-            }
+            jobs = _jobs(current, pools, Clock(now=current.now, events_to=newest))
             current.errors.update(_run(api, jobs, lambda portion: _land(current, portion)))
+            _set_aside(current)
         finally:
             api.stopping.set()
+    for table, fields in seen.unclassified().items():
+        current.notes.append(f"nobody has classified {table} ({', '.join(fields)}): left out of every load")
     return _result(current, wanted)
+
+
+def _jobs(current: _Pass, pools: ExitStack, clock: Clock) -> dict[Reading, Iterator[Portion]]:
+    """What is to be done, each waiting by itself for what it must know."""
+    api = current.api
+    awaited = ask_for_news(api, pools, current.follows, current.backfills)
+    return {
+        **{
+            one: follow(api, _pool(pools), one, at, clock, news_for(one, awaited))
+            for one, at in current.follows.items()
+        },
+        **{
+            one: backfill(api, _pool(pools), one, awaited.accounts if needs_accounts(one) else tuple, at)
+            for one, at in current.backfills.items()
+        },
+    }
 
 
 def _pool(pools: ExitStack) -> Executor:
@@ -165,61 +166,6 @@ def _plan(current: _Pass, wanted: Sequence[Reading], newest: int) -> None:
         )
 
 
-def _accounts(current: _Pass) -> list[Account]:
-    """The connected accounts, if anything needs them."""
-    concerned = [one for one in (*current.follows, *current.backfills) if _needs_accounts(one)]
-    if not concerned:
-        return []
-    try:
-        return read_accounts(current.api)
-    except RefusalError as refusal:
-        current.stop(concerned, str(refusal))
-        return []
-
-
-def _news(current: _Pass, accounts: Sequence[Account], newest: int) -> News:
-    """The events since the oldest cursor, and the accounts that they and recent transfers name."""
-    changes: dict[str, Change] = {}
-    watched = [one for one in current.follows if one.root.has_events]
-    if watched:
-        try:
-            changes |= read_changes(current.api, oldest_events([current.follows[one] for one in watched]))
-        except RefusalError as refusal:
-            current.stop(watched, f"events cannot be read: {refusal}")
-    in_accounts = [one for one in current.follows if _needs_accounts(one)]
-    if in_accounts:
-        try:
-            since = oldest_events([current.follows[one] for one in in_accounts])
-            changes |= read_account_changes(current.api, current.pool, accounts, since)
-        except RefusalError as refusal:
-            concerned = [one for one in in_accounts if one.root.has_events]
-            current.stop(concerned, f"the connected accounts' events cannot be read: {refusal}")
-    busy = _busy(current, changes, accounts)
-    return News(
-        now=current.now,
-        events_to=newest,
-        changes=tuple(changes.values()),
-        accounts=accounts,
-        busy_accounts=busy,
-    )
-
-
-def _busy(current: _Pass, changes: Mapping[str, Change], accounts: Sequence[Account]) -> frozenset[str]:
-    unwatched = [one for one in current.follows if one.root.owner is Owner.BOTH and not one.root.has_events]
-    if not unwatched:
-        return frozenset()
-    since = min(look_back_start(one, current.follows[one]) for one in unwatched)
-    try:
-        return busy_accounts(current.api, changes.values(), accounts, since)
-    except RefusalError as refusal:
-        current.stop(unwatched, str(refusal))
-        return frozenset()
-
-
-def _needs_accounts(reading: Reading) -> bool:
-    return reading.root.owner is not Owner.PLATFORM or reading.root.name == "account"
-
-
 def _run(
     api: StripeApi,
     jobs: Mapping[Reading, Iterator[Portion]],
@@ -236,16 +182,22 @@ def _run(
             while running:
                 reading, portion = waiting.get()
                 if portion is not None:
-                    land(portion)
+                    if reading not in errors:
+                        _try(errors, reading, lambda: land(portion))  # noqa: B023
                     continue
-                failure = running.pop(reading).exception()
-                if isinstance(failure, RefusalError):
-                    errors[reading] = str(failure)
-                elif failure is not None:
-                    raise failure
+                done = running.pop(reading)
+                _try(errors, reading, done.result)
         finally:
             api.stopping.set()
     return errors
+
+
+def _try(errors: dict[Reading, str], reading: Reading, work: Callable[[], None]) -> None:
+    """Do what may fail for one reading alone, whose first failure is kept."""
+    try:
+        work()
+    except (RefusalError, ChangedShapeError) as failure:
+        errors.setdefault(reading, str(failure))
 
 
 def _work(api: StripeApi, waiting: Waiting, reading: Reading, portions: Iterator[Portion]) -> None:
@@ -266,7 +218,14 @@ def _hand_over(api: StripeApi, waiting: Waiting, item: tuple[Reading, Portion | 
         return
 
 
+def _set_aside(current: _Pass) -> None:
+    """Put what could not be read into quarantine: before a cursor moves past it."""
+    current.quarantined += current.quarantine.add(current.api.unreadable.take())
+
+
 def _land(current: _Pass, portion: Portion) -> None:
+    """Make a portion durable, and then its cursor. Raises ChangedShapeError."""
+    current.api.shapes.require_fields(portion.reading.tables)
     cursor = as_cursor(portion.position) if portion.position else None
     writes = []
     for table in portion.reading.tables:
@@ -277,6 +236,7 @@ def _land(current: _Pass, portion: Portion) -> None:
     for table, ids in portion.keys.items():
         keys = pa.table([pa.array(sorted(ids), pa.string())], schema=KEYS_SCHEMA)
         writes.append(Write(source=SOURCE, table=table, kind="keys", rows=keys))
+    _set_aside(current)
     current.landing.write_many(writes)
     if portion.unreadable:
         tables = ", ".join(portion.reading.tables)
@@ -296,4 +256,4 @@ def _result(current: _Pass, wanted: Sequence[Reading]) -> StripePull:
                 requests=current.api.http.attempts(endpoint_of(entry.path.format(parent="0"))),
                 error=current.errors.get(reading),
             )
-    return StripePull(types=types, notes=tuple(current.notes))
+    return StripePull(types=types, quarantined=current.quarantined, notes=tuple(current.notes))

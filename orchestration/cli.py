@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="The keyring.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+quarantine_app = typer.Typer(help="What could not be read: where it stood, why, and once more after a fix.")
+app.add_typer(quarantine_app, name="quarantine")
 
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output, nothing else.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for another run to end, instead of being refused.")]
@@ -51,15 +53,24 @@ def run(
 
 
 @app.command()
-def erase(as_json: Json = False, wait: Wait = 0.0) -> None:
+def erase(
+    cookie: Annotated[
+        bool,
+        typer.Option("--cookie", help="Also a cookie that no account is tied to: its anonymousId on standard input."),
+    ] = False,
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
     """Carry the erasures that are due to their certificates now, without reading the sources first."""
     from orchestration.console import stage_display
     from orchestration.context import open_run
+    from orchestration.notices_page import read_cookie
     from orchestration.running import erase_now, stage_count
 
     this = open_run(needs=("app_db_dsn",))
+    given = read_cookie(sys.stdin) if cookie else None
     with stage_display(stage_count(this.purposes), quiet=as_json) as display:
-        certificates = erase_now(this, wait_seconds=wait, on_change=display)
+        certificates = erase_now(this, cookie=given, wait_seconds=wait, on_change=display)
     _answer(as_json, this.report.as_json(), f"{certificates} certificates issued, in {this.home.certificates}")
 
 
@@ -105,6 +116,41 @@ def correct(
     _answer(as_json, content, f"{done} of {len(corrections)} corrections are in every purpose, the old values gone")
     if done < len(corrections):
         raise LeiiError("a correction has not reached every purpose: see --json; the next run takes it up")
+
+
+@app.command()
+def notices(
+    hand_over: Annotated[str | None, typer.Option(help="Write what is ready for this recipient into one file.")] = None,
+    handed_over: Annotated[
+        str | None, typer.Option(help="Confirm a file by its id; it goes, with what it says.")
+    ] = None,
+    register: Annotated[
+        bool, typer.Option("--register", help="Who is given what about how many, why and since when.")
+    ] = False,
+    as_json: Json = False,
+    wait: Wait = 0.0,
+) -> None:
+    """What recipients have yet to be told of erasures and corrections (GDPR art. 19), without anybody's identifier."""
+    from orchestration import notices_page as page
+    from orchestration.settings import load_settings
+
+    settings = load_settings()
+    if sum((hand_over is not None, handed_over is not None, register)) > 1:
+        raise LeiiError("give one of --hand-over, --handed-over and --register")
+    if hand_over is not None:
+        written = page.hand_over(settings, hand_over, wait_seconds=wait)
+        told = f"{written.notices} notices in {written.path}; when it is delivered: leii notices --handed-over"
+        content = {"hand_over_id": written.hand_over_id, "path": written.path, "notices": written.notices}
+        _answer(as_json, content, f"{told} {written.hand_over_id}")
+    elif handed_over is not None:
+        confirmed = page.confirm(settings, handed_over, wait_seconds=wait)
+        _answer(as_json, {"confirmed": confirmed}, f"{confirmed} notices are handed over; what they said is gone")
+    elif register:
+        found = page.read_register(settings)
+        _print_json(found) if as_json else page.print_register(_console(), found)
+    else:
+        waiting = page.read_queue(settings, wait_seconds=wait)
+        _print_json(waiting) if as_json else page.print_queue(_console(), waiting)
 
 
 @app.command()
@@ -269,6 +315,56 @@ def rotate_keys(
     rotation = rotate_key(load_settings(), name, wait_seconds=wait)
     content = {"rotated": rotation.names, "built": rotation.built, "advice": ADVICE}
     _answer(as_json, content, f"rotated: {', '.join(rotation.names)}\n{ADVICE}")
+
+
+@quarantine_app.callback(invoke_without_command=True)
+def quarantine(context: typer.Context, as_json: Json = False) -> None:
+    """List what could not be read: source, position and reason, nothing of the content. It goes after fourteen days."""
+    from orchestration.quarantine_page import list_quarantine, print_quarantine
+    from orchestration.settings import load_settings
+
+    if context.invoked_subcommand is not None:
+        return
+    rows = list_quarantine(load_settings())
+    _print_json(rows) if as_json else print_quarantine(_console(), rows)
+
+
+@quarantine_app.command("show")
+def show_quarantined(
+    row: Annotated[str, typer.Argument(help="The id of a row, from the list.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Show it though nobody sits at a terminal.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show one row as it came: RAW DATA, perhaps a person's. To a terminal only, unless --raw says otherwise."""
+    from orchestration.quarantine_page import show_quarantined as show
+    from orchestration.settings import load_settings
+
+    if not raw and not sys.stdout.isatty():
+        raise LeiiError("this shows raw data, which may be a person's: only to a terminal, or with --raw")
+    shown = show(load_settings(), row)
+    typer.echo("raw data, which may be a person's: keep it nowhere", err=True)
+    if as_json:
+        _print_json(shown)
+        return
+    cut = "; only its first 64 kB are kept" if shown["is_cut"] else ""
+    place = f"{shown['position']}, line {shown['line']}" if shown["line"] else shown["position"]
+    typer.echo(f"{place}: {shown['reason']}{cut}", err=True)
+    typer.echo(shown["content"])
+
+
+@quarantine_app.command("replay")
+def replay_quarantine(as_json: Json = False, wait: Wait = 0.0) -> None:
+    """Try every row once more, after a fix: what passes goes the normal way with the next run, the rest stays."""
+    from dataclasses import asdict
+
+    from orchestration.quarantine_page import replay
+    from orchestration.settings import load_settings
+
+    done = replay(load_settings(), wait_seconds=wait)
+    sentence = (
+        f"{done.passed} rows pass now, {done.landed} of them go to the purposes with the next run; {done.left} stay"
+    )
+    _answer(as_json, asdict(done), sentence)
 
 
 def _keyring_file() -> Path:

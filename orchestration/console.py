@@ -14,6 +14,7 @@ ERRORS = Console(stderr=True, highlight=False)
 
 TITLES = {
     "read": "read {}",
+    "ask": "ask {}",
     "recognise": "who is who",
     "pseudonymise": "pseudonymise for {}",
     "sweep": "erasures: decide and sweep",

@@ -12,6 +12,7 @@ from pseudonymisation.access.requests import RightsRequest, requests_to_carry_ou
 from pseudonymisation.access.run import Sources, export_person
 from pseudonymisation.correction import PurposeStanding, corrections_standing
 from pseudonymisation.erasure.receipts import COMPLAIN, Receipt
+from pseudonymisation.notices.making import make_correction_notices
 from publishing.receipts import write_receipts
 from storage import exclusive_run
 
@@ -64,7 +65,8 @@ def carry_corrections(
     wait_seconds: float = 0.0,
     on_change: Callable[[Stage], None] = lambda stage: None,
 ) -> list[Correction]:
-    """Bring what these requests (None: all that wait) corrected in the app to every purpose, look, and tell the app.
+    """Bring what these requests (None: all that wait) corrected in the app to every purpose, look, tell the app, and
+    queue what recipients are to be told.
 
     Nothing is built if every purpose has it already. Raises LeiiError for a request that is unknown, unverified or
     withdrawn, and at the first stage that fails.
@@ -79,6 +81,10 @@ def carry_corrections(
         if not all(one.is_done for one in corrections):
             _carry(run)
             corrections = [_standing(run, request) for request in requests]
+        done = {one.privacy_request_id for one in corrections if one.is_done}
+        for request in requests:
+            if request.privacy_request_id in done:
+                make_correction_notices(run.workspace, run.policy, run.dsn, request)
         receipts = [
             _receipt(one.privacy_request_id, CORRECTED if one.is_done else NOT_CORRECTED, is_done=one.is_done)
             for one in corrections

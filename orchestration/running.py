@@ -28,7 +28,7 @@ INTERRUPTED = 130
 
 def stage_count(purposes: Sequence[str]) -> int:
     """How many stages a whole run has: three reads, five steps for everybody, two messages, three for each purpose."""
-    return 3 + 4 + 2 + 3 * len(purposes)
+    return 3 + 5 + 2 + 3 * len(purposes)
 
 
 def run_everything(
@@ -57,15 +57,22 @@ def run_everything(
     return succeeded and not run.report.failed
 
 
-def erase_now(run: Run, *, wait_seconds: float = 0.0, on_change: Callable[[Stage], None] = lambda stage: None) -> int:
+def erase_now(
+    run: Run,
+    *,
+    cookie: str | None = None,
+    wait_seconds: float = 0.0,
+    on_change: Callable[[Stage], None] = lambda stage: None,
+) -> int:
     """Carry the erasures that are due to their end, without reading the sources first; returns how many certificates.
 
+    `cookie`: an anonymousId that no account is tied to, to be erased with them.
     Raises LeiiError at the first stage that fails; the next run takes it up from there.
     """
     run.report.on_change = on_change
     with _interrupt_leaves(), exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
         dbt_runs.begin_parsing(run.home)
-        touched = steps.prepare_erasures(run)
+        touched = steps.prepare_erasures(run, cookie=cookie)
         for purpose in touched:
             steps.build_models(run, purpose)
             steps.publish(run, purpose)

@@ -33,6 +33,8 @@ EXAMPLES = {
     "target": "LEII_TARGET=duckdb",
     "now": "LEII_NOW=2026-11-15T06:00:00Z",
     "keyring": "LEII_KEYRING=/etc/leii/keyring.json",
+    "enhetsregisteret_api_base": "LEII_ENHETSREGISTERET_API_BASE=https://data.brreg.no/enhetsregisteret/api",
+    "accept_synthetic_ids": "LEII_ACCEPT_SYNTHETIC_IDS=true",
 }
 
 
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
     target: str = "duckdb"
     now: datetime | None = None
     keyring: SecretStr | None = None
+    enhetsregisteret_api_base: str | None = None
+    accept_synthetic_ids: bool = False
 
     @classmethod
     def settings_customise_sources(
@@ -86,14 +90,16 @@ class Settings(BaseSettings):
             raise ValueError("a secret key starts with sk_, a restricted one (better) with rk_")
         return value
 
-    @field_validator("stripe_api_base")
+    @field_validator("stripe_api_base", "enhetsregisteret_api_base")
     @classmethod
-    def _base_is_safe(cls, value: str) -> str:
+    def _base_is_safe(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = _split(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("it must be an https:// address")
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise ValueError("http:// is for this machine's own double of Stripe only; use https://")
+            raise ValueError("http:// is for a double on this machine only; use https://")
         return value.rstrip("/")
 
     @field_validator("events_root")
@@ -165,8 +171,11 @@ class Settings(BaseSettings):
                 home=place,
                 keyring=load_or_create(place.default_keyring_file, load_policy().purposes),
                 now=self.moment(),
+                accepts_synthetic_ids=self.accept_synthetic_ids,
             )
-        return Workspace(home=place, keyring=self.keys(), now=self.moment())
+        return Workspace(
+            home=place, keyring=self.keys(), now=self.moment(), accepts_synthetic_ids=self.accept_synthetic_ids
+        )
 
 
 def config_file() -> Path:

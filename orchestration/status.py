@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from orchestration.quarantine_page import quarantine_counts
 from orchestration.report import read_last_report
 from orchestration.settings import Settings
 from pseudonymisation.policy.reading import load_policy
@@ -27,9 +28,10 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "now": workspace.now.isoformat(),
         "last_run": _last_run(home),
         "landing": _landing(workspace),
-        "quarantine": _files(home.quarantine, "*.parquet"),
+        "quarantine": _files(home.quarantine, "*.parquet") | {"rows": quarantine_counts(workspace)},
         "published": {purpose: _published(workspace, purpose) for purpose in load_policy().purposes},
         "privacy": _privacy(workspace),
+        "notices": _notices(workspace),
         "certificates": len(list(home.certificates.glob("*-*.json"))) if home.certificates.is_dir() else 0,
         "flags_in_the_app": _flags(settings),
     }
@@ -103,6 +105,23 @@ def _privacy(workspace: Workspace) -> dict[str, Any]:
     return {"requests": dict(requests), "cases": dict(cases)}
 
 
+def _notices(workspace: Workspace) -> dict[str, Any]:
+    """What waits to be told to recipients outside Leii, and how old the oldest of it is; counts only."""
+    from pseudonymisation.notices.store import queue_of
+
+    try:
+        queue = queue_of(workspace)
+    except LeiiError:
+        return {"busy": "a run is writing the notices"}
+    oldest = min((one.oldest for one in queue), default=None)
+    return {
+        "waiting": sum(one.waiting for one in queue),
+        "overdue": sum(one.overdue for one in queue),
+        "oldest": oldest.isoformat() if oldest else None,
+        "oldest_days": (workspace.now - oldest).days if oldest else None,
+    }
+
+
 def _flags(settings: Settings) -> dict[str, Any]:
     if settings.app_db_dsn is None:
         return {"unknown": "LEII_APP_DB_DSN is not set"}
@@ -122,7 +141,8 @@ def print_status(console: Any, standing: Mapping[str, Any]) -> None:
     _print_last_run(console, standing["last_run"])
     waiting = ", ".join(f"{count} of {source}" for source, count in standing["landing"].items())
     console.print(f"landing: {waiting or 'empty'}")
-    console.print(f"quarantine: {standing['quarantine']['files']} files")
+    kept = [f"{one['rows']:,} of {one['source']} ({one['reason_code']})" for one in standing["quarantine"]["rows"]]
+    console.print(f"quarantine: {', '.join(kept) or 'empty'}")
     table = Table("published", "version", "hours old", "table", "rows", box=None, pad_edge=False, header_style="bold")
     for purpose, copy in standing["published"].items():
         if copy is None:
@@ -134,6 +154,7 @@ def print_status(console: Any, standing: Mapping[str, Any]) -> None:
     console.print(table)
     console.print(f"privacy requests: {_listed(standing['privacy'].get('requests', standing['privacy']))}")
     console.print(f"erasures: {_listed(standing['privacy'].get('cases', {}))}; {standing['certificates']} certificates")
+    console.print(_notices_line(standing["notices"]))
     console.print(f"fraud flags in the app: {_listed(standing['flags_in_the_app'])}")
 
 
@@ -149,6 +170,15 @@ def _print_last_run(console: Any, last: Mapping[str, Any] | None) -> None:
             console.print(f"  {word} {part}: {sum(some.values()):,} rows in {len(some)} tables")
     for warning in last["warnings"]:
         console.print(f"  [yellow]warning[/yellow] {warning}")
+
+
+def _notices_line(notices: Mapping[str, Any]) -> str:
+    if "busy" in notices:
+        return f"notices to recipients: {notices['busy']}"
+    if not notices["waiting"]:
+        return "notices to recipients: none waits"
+    late = f"; [red]{notices['overdue']} overdue[/red]" if notices["overdue"] else ""
+    return f"notices to recipients: {notices['waiting']} wait, the oldest for {notices['oldest_days']} days{late}"
 
 
 def _listed(counts: Mapping[str, Any]) -> str:

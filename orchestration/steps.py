@@ -71,12 +71,13 @@ def pull_events(run: Run) -> SourcePull:
 def pull_stripe(run: Run) -> SourcePull:
     """What is new or changed in Stripe into landing."""
     from ingestion.stripe_sync import pull_stripe
+    from pseudonymisation.policy.source_tables import stripe_shapes
 
     key, base = run.settings.secret("stripe_api_key"), run.settings.stripe_api_base
     with run.report.stage("read", "stripe") as stage, open_landing(run.workspace) as landing:
-        pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base)
+        pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base, shapes=stripe_shapes(run.policy))
         stage.tables = {table: one.rows for table, one in pull.types.items()}
-        stage.counts = {"rows": sum(stage.tables.values())}
+        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": pull.quarantined}
         stage.warnings += [f"stripe: {note}" for note in pull.notes]
         _refuse_or_warn(run, stage, "stripe", pull.errors)
     return SourcePull(source="stripe", rows=stage.tables)
@@ -92,13 +93,30 @@ def pull_app_db(run: Run, *, allow_mass_deletion: bool = False) -> SourcePull:
         pulls = pull_app_db(run.workspace, landing, dsn=run.dsn, tables=tables, allow_mass_deletion=allow_mass_deletion)
         known = {table.name for table in run.policy.tables_from("app_db")}
         stage.tables = {pull.table: pull.rows for pull in pulls if pull.is_listed}
-        stage.counts = {"rows": sum(stage.tables.values())}
+        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": sum(pull.quarantined for pull in pulls)}
         for pull in pulls:
             if pull.unclassified_columns and (pull.is_listed or pull.table not in known):
                 columns = ", ".join(pull.unclassified_columns)
                 stage.warnings.append(f"app_db: nobody has classified {pull.table} ({columns}): left out of every load")
         _refuse_or_warn(run, stage, "app_db", {pull.table: pull.error for pull in pulls if pull.error})
     return SourcePull(source="app_db", rows=stage.tables)
+
+
+def ask_registries(run: Run) -> None:
+    """Ask Enhetsregisteret about the organisations that providers state, if its address is set."""
+    from pseudonymisation.registries.asking import ask_enhetsregisteret
+
+    api_base = run.settings.enhetsregisteret_api_base
+    if api_base is None:
+        return
+    with run.report.stage("ask", "enhetsregisteret") as stage, open_landing(run.workspace) as landing:
+        asked = ask_enhetsregisteret(run.workspace, landing, run.policy, dsn=run.dsn, api_base=api_base)
+        stage.counts = asdict(asked)
+        if asked.answered < asked.asked:
+            silent = asked.asked - asked.answered
+            stage.warnings.append(
+                f"enhetsregisteret: no answer about {silent} of {asked.asked} numbers; asked again next time"
+            )
 
 
 def register_people(run: Run) -> int:
@@ -127,21 +145,33 @@ def load_purpose(run: Run, purpose: str) -> PurposeTaken:
     return PurposeTaken(load=load, checks=tuple(checks))
 
 
-def prepare_erasures(run: Run) -> tuple[str, ...]:
-    """Rule on every request and sweep the source tables, of withdrawn consent too; returns the purposes to be built."""
+def prepare_erasures(run: Run, *, cookie: str | None = None) -> tuple[str, ...]:
+    """Rule on every request, sweep the source tables, of withdrawn consent too, and queue the notices to recipients;
+    returns the purposes to be built."""
     from pseudonymisation.consent import apply_withdrawn_consent
     from pseudonymisation.erasure.run import prepare_erasures
 
     with run.report.stage("sweep") as stage:
         consent = apply_withdrawn_consent(run.workspace, run.policy, run.dsn)
-        prepared = prepare_erasures(run.workspace, run.policy, run.dsn)
+        prepared = prepare_erasures(run.workspace, run.policy, run.dsn, cookie=cookie)
         stage.counts = {
             "people": prepared.swept,
             "rows_without_consent_removed": consent.removed,
             "rows_without_consent_reduced": consent.reduced,
         }
         stage.warnings += prepared.warnings
+    make_notices(run)
     return prepared.purposes_touched
+
+
+def make_notices(run: Run) -> int:
+    """Queue what recipients are to be told of the erasures that have begun; returns how many notices are new."""
+    from pseudonymisation.notices.making import make_erasure_notices
+
+    with run.report.stage("notify") as stage:
+        made = make_erasure_notices(run.workspace, run.policy, run.dsn)
+        stage.counts = {"notices": made.made, "unnamed": made.unnamed}
+    return made.made
 
 
 def build_models(run: Run, purpose: str) -> DbtBuild:
@@ -151,7 +181,11 @@ def build_models(run: Run, purpose: str) -> DbtBuild:
         compact_if_due(run.workspace, purpose)
         models = [node for node in build.nodes if node.unique_id.startswith("model.")]
         stage.counts = {"models": len(models), "tests": len(build.nodes) - len(models)}
-        stage.warnings += [f"{purpose}: {n.unique_id.split('.')[2]} warns" for n in build.nodes if n.status == "warn"]
+        stage.warnings += [
+            f"{purpose}: {node.unique_id.split('.')[2]} warns of {node.failures or 0} rows"
+            for node in build.nodes
+            if node.status == "warn"
+        ]
     return build
 
 
@@ -202,12 +236,14 @@ def empty_landing(run: Run) -> int:
     """Remove the batches that everybody has taken, and what quarantine and exports have been kept long enough."""
     from ingestion.quarantine import Quarantine
     from pseudonymisation.access.exports import remove_expired_exports
+    from pseudonymisation.notices.handing_over import tidy_notices
 
     with run.report.stage("tidy") as stage, open_landing(run.workspace) as landing:
         removed = landing.remove_taken_by_all(takers(run.policy))
         expired = Quarantine(run.workspace).remove_expired(run.workspace.now)
         exports = remove_expired_exports(run.workspace)
-        stage.counts = {"batches": removed, "quarantine_files": expired, "exports": exports}
+        notices = tidy_notices(run.workspace)
+        stage.counts = {"batches": removed, "quarantine_files": expired, "exports": exports, "notice_files": notices}
     return removed
 
 

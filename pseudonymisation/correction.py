@@ -9,6 +9,7 @@ from pseudonymisation.access.person import find_person, resolve_person
 from pseudonymisation.compaction import is_compaction_due, own_columns
 from pseudonymisation.loading_sql import subject_map_sql, treated_rows_sql
 from pseudonymisation.policy.model import Policy, Table
+from pseudonymisation.registries.lookups import check_values
 from pseudonymisation.retention import event_column, retention_limit
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import open_vault
@@ -72,6 +73,7 @@ def _compare(
 ) -> tuple[int, int, int]:
     """Rows of `app_row` that the purpose holds as they are, otherwise, and not at all."""
     con.execute(subject_map_sql(table, purpose, "app_row"))
+    check_values(con, table, purpose, "app_row")
     fresh = f"SELECT * FROM ({treated_rows_sql(table, purpose, 'app_row', 0)}) WHERE _refusal IS NULL"
     parameters = []
     dated = event_column(table, purpose)

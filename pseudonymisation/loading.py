@@ -20,8 +20,15 @@ from pseudonymisation.loading_sql import (
 )
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.raw_rows import raw_relation
+from pseudonymisation.registries.lookups import check_values
 from pseudonymisation.retention import remove_expired
 from pseudonymisation.session import prepare_session
+from pseudonymisation.stripe_tombstones import (
+    belongings_of_deleted,
+    has_tombstones,
+    mentions_tombstones,
+    note_tombstones,
+)
 from pseudonymisation.vault import notice_vanished, open_vault, register_batch
 from storage import LeiiError, Workspace, attached, count
 
@@ -80,6 +87,8 @@ def register_people(workspace: Workspace, landing: Landing, policy: Policy) -> i
                 relation = landing.relation_sql(con, batch)
                 if batch.kind == "rows":
                     created += register_batch(con, policy, batch, relation)
+                    if batch.source == "stripe":
+                        note_tombstones(con, policy.table(batch.source, batch.table), relation)
                 elif (batch.source, batch.table) == ("app_db", "account"):
                     notice_vanished(con, workspace, relation)
                 con.execute("COMMIT")
@@ -196,6 +205,8 @@ def take_batch(
             result = TableLoad() if keeps else _delete_absent(con, table, relation)
         else:
             result = _upsert(con, table, purpose, relation, batch.batch_id)
+            if table.source == "stripe" and mentions_tombstones(con, relation):
+                result = result.plus(_delete_belongings(con, policy, table, purpose, relation))
         con.execute("INSERT INTO purpose.src._taken_batch VALUES (?)", [batch.batch_id])
         con.execute("COMMIT")
     except BaseException:
@@ -207,10 +218,11 @@ def take_batch(
 def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation: str, batch_id: int) -> TableLoad:
     if subjects_of(table, purpose):
         con.execute(subject_map_sql(table, purpose, relation))
+    check_values(con, table, purpose, relation)
     newest = "" if table.source == "app_db" else "QUALIFY row_number() OVER (PARTITION BY _row_key ORDER BY 1) = 1"
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE staged AS {treated_rows_sql(table, purpose, relation, batch_id)} {newest}"
-    )
+    minds_tombstones = table.source == "stripe" and has_tombstones(con)
+    treated = treated_rows_sql(table, purpose, relation, batch_id, minds_tombstones=minds_tombstones)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {treated} {newest}")
     target = f"purpose.src.{table.stored_name}"
     corrected = corrected_rows(con, table, purpose)
     deleted = count(con, f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM staged)")
@@ -238,6 +250,16 @@ def _delete_deleted_sql(table: Table, relation: str, target: str) -> str:
         f"DELETE FROM {target} WHERE _row_key IN "
         f'(SELECT {row_key_sql(table)} FROM ({raw}) WHERE coalesce("landed.deleted", FALSE))'
     )
+
+
+def _delete_belongings(
+    con: duckdb.DuckDBPyConnection, policy: Policy, table: Table, purpose: str, relation: str
+) -> TableLoad:
+    """Stripe has deleted or redacted something of this batch: carry it on to what belonged to it, and to the file's bytes."""
+    note_compaction_due(con)
+    owned = [other for other in policy.tables_of(purpose) if other.source == "stripe"]
+    deletes = [sql for other in owned for sql in belongings_of_deleted(table, other, purpose, relation)]
+    return TableLoad(deleted=sum(count(con, sql) for sql in deletes))
 
 
 def _delete_absent(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:

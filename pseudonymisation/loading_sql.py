@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pseudonymisation.policy.model import FLAG_KIND, SUBJECT_KINDS, Column, Table, Treatment
 from pseudonymisation.raw_rows import raw_relation, raw_value, used_paths
 from pseudonymisation.row_rules import RowRule, cleared_by, row_goes, row_rule
+from pseudonymisation.stripe_tombstones import without_tombstoned
 from pseudonymisation.treatments import Output, treat
 
 BOOKKEEPING = (("_row_key", "UUID"), ("_batch_id", "BIGINT"))
@@ -95,12 +96,19 @@ def subject_map_sql(table: Table, purpose: str, relation: str) -> str:
     """
 
 
-def treated_rows_sql(table: Table, purpose: str, relation: str, batch_id: int) -> str:
-    """The batch's rows as the purpose gets them, with `_refusal`: null, 'erased' or 'unmapped'."""
+def treated_rows_sql(
+    table: Table, purpose: str, relation: str, batch_id: int, *, minds_tombstones: bool = False
+) -> str:
+    """The batch's rows as the purpose gets them, with `_refusal`: null, 'erased' or 'unmapped'.
+
+    `minds_tombstones`: also without what Stripe has deleted or redacted before.
+    """
     subjects = subjects_of(table, purpose)
     rule = rule_of(table, purpose)
     by_output = {subject.output: subject.mapped for subject in subjects}
     raw = raw_relation(table, relation, used_paths(table, purpose))
+    if minds_tombstones:
+        raw = f"SELECT * FROM ({without_tombstoned(table, purpose, raw)})"
     joins = "".join(
         f"\nLEFT JOIN subject_map AS {s.mapped} ON {s.mapped}.kind = '{s.kind}' "
         f"AND {s.mapped}.value = CAST({raw_value(table, s.path)} AS VARCHAR)"

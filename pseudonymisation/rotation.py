@@ -79,6 +79,8 @@ def move_files(workspace: Workspace, policy: Policy) -> None:
         _move_warehouse(workspace, policy, purpose, after)
     if "held" in pending:
         _move_held(workspace, after, purposes)
+    if "notices" in pending:
+        _move_notices(workspace, after)
     if "vault" in pending:
         _move_vault(workspace, after)
     if "quarantine" in pending:
@@ -162,6 +164,14 @@ def _move_held(workspace: Workspace, after: KeyRing, purposes: Sequence[str]) ->
             return
         set_next_layer(con, after.pseudonym_keys(purposes[0])[-1])
         filled_copy(con, file, old, file, new, lambda: _copy_tables(con, "main", rekeyed))
+
+
+def _move_notices(workspace: Workspace, after: KeyRing) -> None:
+    """Nothing in it is keyed: a person is the vault's random subject, a case a random id."""
+    file, old, new = workspace.home.notices_file, workspace.keyring.zone_key("notices"), after.zone_key("notices")
+    with workspace.connect() as con:
+        if file.exists() and not opens(con, file, new):
+            compact_copy(con, file, old, file, new)
 
 
 def _next_layer_of(place: str, column: str, type_: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from pseudonymisation.registries.lookups import create_lookups
 from storage import LeiiError, Workspace
 
 POSTAL_CODES = Path(__file__).parents[1] / "dbt_project" / "seeds" / "postal_codes_2024_04_11.csv"
@@ -58,6 +59,8 @@ def prepare_session(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpos
     )
     for macro in _MACROS:
         con.execute(macro)
+    set_hmac_keys(con, "registry_hmac", [workspace.keyring.zone_key("landing", "registries")])
+    create_lookups(con, workspace)
 
 
 def set_hmac_keys(con: duckdb.DuckDBPyConnection, name: str, keys: Sequence[bytes]) -> None:

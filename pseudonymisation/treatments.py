@@ -1,8 +1,9 @@
 """The treatments: what a purpose gets instead of a raw value, each as one expression of DuckDB's SQL.
 
 Every function here is pure: it takes the SQL of a raw value and gives the SQL of the treated one. The expressions
-use four macros that `session.prepare_session` makes for one purpose: `keyed(kind, text)`, a UUID from
-HMAC-SHA-256 under the purpose's pseudonym key; `municipality_of(postal_code)`; `network_of(ip)`; `plain_text(text)`.
+use macros that `session.prepare_session` makes for one purpose: `keyed(kind, text)`, a UUID from HMAC-SHA-256 under the
+purpose's pseudonym key; `municipality_of(postal_code)`; `network_of(ip)`; `plain_text(text)`; `validity_of(kind, text)`,
+`organisation(org_number)` and `name_is_as_registered(org_number, name)`, which look up what `registries` has found out.
 A null stays null everywhere.
 """
 
@@ -85,12 +86,27 @@ def coarsen_place(column: Column, treatment: Treatment, raw: str) -> list[Output
     return [Output(name=treatment.output, type="VARCHAR", sql=f"municipality_of({raw})")]
 
 
+def coarsen_position(column: Column, treatment: Treatment, raw: str) -> list[Output]:
+    """A coordinate as the nearest line of a grid, the parameter apart in degrees: of latitude, 0.1 is 11 km."""
+    step = treatment.parameter
+    if not isinstance(step, float) or not 0.05 <= step <= 1:
+        raise LeiiError(f"{column.path}: {treatment.name} takes a step of 0.05 to 1 degree")
+    sql = f"CAST(round({raw} / {step}) * {step} AS DECIMAL(6, 2))"
+    return [Output(name=treatment.output, type="DECIMAL(6, 2)", sql=sql)]
+
+
+def coarsen_provider_position(column: Column, treatment: Treatment, raw: str) -> list[Output]:
+    """As `coarsen_position`, of an account that offers services; nobody else's home is there."""
+    (line,) = coarsen_position(column, treatment, raw)
+    return [Output(name=line.name, type=line.type, sql=f"CASE WHEN is_provider THEN {line.sql} END")]
+
+
 def coarsen_amount(column: Column, treatment: Treatment, raw: str) -> list[Output]:
     """An amount rounded half away from zero to a multiple of the step, in the amount's own unit."""
     if not isinstance(treatment.parameter, int) or treatment.parameter < 1:
         raise LeiiError(f"{column.path}: coarsen_amount takes a whole step of at least 1")
     step = treatment.parameter
-    return [Output(name=treatment.output, type="BIGINT", sql=f"CAST(round({raw} / {step}.0) * {step} AS BIGINT)")]
+    return [Output(name=treatment.output, type="BIGINT", sql=f"TRY_CAST(round({raw} / {step}.0) * {step} AS BIGINT)")]
 
 
 def coarsen_network(column: Column, treatment: Treatment, raw: str) -> list[Output]:
@@ -153,6 +169,50 @@ def user_agent_family(column: Column, treatment: Treatment, raw: str) -> list[Ou
     ]
 
 
+def validate(column: Column, treatment: Treatment, raw: str) -> list[Output]:
+    """Whether the value is one by its register (R3), beside what the purpose gets of it: `pseudonym` or `municipality`.
+
+    `<column>_validity` is valid, invalid or unknown, and null where nothing was stated. Of an organisation number also
+    what Enhetsregisteret said of it; see `organisation_outputs`.
+    """
+    kind = column.identifier or column.path
+    if kind not in VALIDATED:
+        raise LeiiError(f"{column.path}: validate knows {', '.join(VALIDATED)}")
+    if treatment.parameter not in (None, "pseudonym", "municipality"):
+        raise LeiiError(f"{column.path}: validate takes pseudonym, municipality or nothing")
+    given: list[Output] = []
+    if treatment.parameter == "pseudonym":
+        given = pseudonym(column, treatment, raw)
+    elif treatment.parameter == "municipality":
+        given = coarsen_place(column, treatment, raw)
+    validity = Output(name=f"{column.path}_validity", type="VARCHAR", sql=f"validity_of('{kind}', {raw})")
+    return [*given, validity, *(organisation_outputs(raw) if kind == "org_number" else ())]
+
+
+def organisation_outputs(raw: str) -> list[Output]:
+    """`organisation_registration`: valid (Enhetsregisteret knows the number), invalid (it does not), unknown (it gave no
+    answer that says so) or not_asked. The flags are null wherever it did not say."""
+    answer = f"organisation({raw})"
+    registration = f"CASE WHEN nullif(trim({raw}), '') IS NOT NULL THEN coalesce({answer}.outcome, 'not_asked') END"
+    flags = ("is_deregistered", "is_bankrupt", "is_winding_up")
+    return [
+        Output(name="organisation_registration", type="VARCHAR", sql=registration),
+        *(Output(name=f"organisation_{flag}", type="BOOLEAN", sql=f"{answer}.{flag}") for flag in flags),
+    ]
+
+
+def registered_name(column: Column, treatment: Treatment, raw: str) -> list[Output]:
+    """Whether a name agrees with the one that Enhetsregisteret has for the number in the column that the parameter names;
+    null where it has not been asked or did not say."""
+    if not treatment.parameter:
+        raise LeiiError(f"{column.path}: registered_name takes the column of the organisation number")
+    sql = f'name_is_as_registered("{treatment.parameter}", {raw})'
+    return [Output(name=treatment.output, type="BOOLEAN", sql=sql)]
+
+
+VALIDATED = ("org_number", "national_id", "bank_account", "phone", "postal_code")
+"""Kinds of values that `validate` can check."""
+
 NORMAL_FORMS = {
     "phone": "right(regexp_replace({}, '[^0-9]', '', 'g'), 8)",
     "email": "lower(trim({}))",
@@ -176,10 +236,14 @@ TREATMENTS: dict[str, Callable[[Column, Treatment, str], list[Output]]] = {
     "pseudonym": pseudonym,
     "coarsen_time": coarsen_time,
     "coarsen_place": coarsen_place,
+    "coarsen_position": coarsen_position,
+    "coarsen_provider_position": coarsen_provider_position,
     "coarsen_amount": coarsen_amount,
     "coarsen_network": coarsen_network,
     "flag": flag,
     "derive": derive,
+    "validate": validate,
+    "registered_name": registered_name,
 }
 
 DERIVATIONS: dict[str, Callable[[Column, Treatment, str], list[Output]]] = {

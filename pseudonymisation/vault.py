@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.landing import Batch
+from pseudonymisation.disclosures import note_disclosures
 from pseudonymisation.policy.model import SUBJECT_KINDS, Policy, Table
 from pseudonymisation.raw_rows import raw_relation, raw_value
 from storage import Workspace, attached, compact_copy, count
@@ -22,7 +23,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vault.subject (subject_id UUID NOT NULL, secret BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.alias (alias_hash UUID NOT NULL, kind VARCHAR NOT NULL, subject_id UUID NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.cookie_link (cookie_hash UUID NOT NULL, account_hash UUID NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.disclosure (subject_id UUID NOT NULL, recipient VARCHAR NOT NULL, since DATE);
 CREATE TABLE IF NOT EXISTS vault.tombstone (alias_hash UUID NOT NULL, certificate_id VARCHAR);
+CREATE TABLE IF NOT EXISTS vault.stripe_tombstone (object_hash UUID NOT NULL, path VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.vanished (alias_hash UUID NOT NULL, noticed_at TIMESTAMPTZ NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.request (
     privacy_request_id BIGINT, alias_hash UUID, case_id UUID,
@@ -113,6 +116,7 @@ def register_batch(con: duckdb.DuckDBPyConnection, policy: Policy, batch: Batch,
     created = 0
     for registration in registrations(table):
         created += _register_column(con, table, registration, relation)
+    note_disclosures(con, policy, table, relation)
     if (batch.source, batch.table) == ("events", "event"):
         _link_cookies(con, table, relation)
     return created

@@ -26,6 +26,7 @@ SELECT
     strftime(flag.expires_at, '%Y-%m-%d %H:%M:%S.%f+00') AS expires_at
 FROM warehouse.marts.fct_flag AS flag
 JOIN mapped_account AS mapped ON mapped.pseudonym = CAST(flag.account_id AS VARCHAR)
+WHERE flag.status IN ('active', 'contested')
 """
 
 _STAGE = """
@@ -91,7 +92,7 @@ class FlagsWritten:
 
 
 def write_fraud_flags(workspace: Workspace, *, dsn: str, account_ids: pa.Table | None = None) -> FlagsWritten:
-    """Bring app.fraud_flag in line with marts.fct_flag of the fraud warehouse, in one transaction.
+    """Bring app.fraud_flag in line with the standing flags of marts.fct_flag in the fraud warehouse, in one transaction.
 
     `account_ids`: the app's accounts, a column `account_id` of text; read from the app when it is not given. Keeps
     first_seen_at, moves updated_at only where something changed. Raises LeiiError when no account can be mapped, as

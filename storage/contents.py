@@ -28,6 +28,11 @@ KINDS = (
     FileKind(zone="landing", pattern=r"landing/register\.sqlite(-journal|-wal|-shm)?", holds="who took which batch"),
     FileKind(zone="landing", pattern=r"landing/landing\.lock", holds="nothing"),
     FileKind(zone="quarantine", pattern=rf"quarantine/{_TIME}-[0-9a-f]{{32}}\.(parquet|tmp)", holds="encrypted rows"),
+    FileKind(
+        zone="registries",
+        pattern=r"registries/enhetsregisteret\.(parquet|tmp)",
+        holds="answers of public registers, encrypted, under keyed hashes",
+    ),
     FileKind(zone="vault", pattern=r"vault/vault\.duckdb(\.wal)?", holds="who is who, encrypted"),
     FileKind(zone="warehouse", pattern=r"warehouse/{purpose}\.duckdb(\.wal)?", holds="a purpose's tables, encrypted"),
     FileKind(
@@ -37,6 +42,12 @@ KINDS = (
         zone="published", pattern=r"published/{purpose}/\.?current\.duckdb(\.\d+)?", holds="the newest copy's name"
     ),
     FileKind(zone="held", pattern=r"held/held\.duckdb(\.wal)?", holds="what the law holds, encrypted"),
+    FileKind(zone="notices", pattern=r"notices/notices\.duckdb(\.wal)?", holds="unsent notices, encrypted"),
+    FileKind(
+        zone="notices",
+        pattern=rf"exports/notices/[a-z0-9_]+-{_UUID}\.json",
+        holds="a notice on its way to its recipient",
+    ),
     FileKind(
         zone="certificates", pattern=rf"certificates/(\d{{6,}}-{_UUID}\.json|public_key\.pem)", holds="certificates"
     ),
@@ -55,7 +66,7 @@ KINDS = (
         zone="dagster", pattern=r"dagster/(history|schedules)/([^/]+/)*[^/]+\.db(-journal|-wal|-shm)?", holds="runs"
     ),
     FileKind(
-        zone="dbt", pattern=r"dbt/(manifest|{purpose})/([^/]+/)*[^/]+\.(json|msgpack|gpickle|sql|log)", holds="SQL"
+        zone="dbt", pattern=r"dbt/(manifest|{purpose})/([^/]+/)*[^/]+\.(json|msgpack|gpickle|sql|py|log)", holds="SQL"
     ),
     FileKind(zone="extensions", pattern=r"extensions/([^/]+/)*[^/]+\.duckdb_extension(\.info)?", holds="DuckDB's own"),
     FileKind(zone="temporary", pattern=r"temporary/duckdb_temp_[^/]+", holds="what DuckDB spills, encrypted"),
@@ -64,10 +75,23 @@ KINDS = (
     FileKind(zone="root", pattern=r"run\.lock", holds="nothing"),
     FileKind(
         zone="unfinished",
-        pattern=rf"((vault|warehouse|held|certificates|dagster|published/{{purpose}}|exports/access/[^/]+)/)?{_UNFINISHED}",
+        pattern=rf"((vault|warehouse|held|notices|certificates|dagster|published/{{purpose}}|exports/(notices|access/[^/]+))/)?{_UNFINISHED}",
         holds="what a killed run did not finish; the next one removes it",
     ),
 )
+
+
+MAY_NAME_THE_ERASED = {
+    "held": "the law makes Leii keep it until the day its hold ends",
+    "notices": "a recipient has yet to be told of the erasure; it goes when the notice is handed over",
+}
+"""The zones in which an identifier of somebody erased may lie, and why; nowhere else."""
+
+
+def why_it_may_name_the_erased(path: str) -> str | None:
+    """The reason why this file, by its path relative to LEII_HOME, may; None for all others."""
+    kind = kind_of(path, ())
+    return MAY_NAME_THE_ERASED.get(kind.zone) if kind is not None else None
 
 
 def kind_of(path: str, purposes: Iterable[str]) -> FileKind | None:

@@ -21,6 +21,11 @@ class Home:
         return self.root / "quarantine"
 
     @property
+    def registry_answers(self) -> Path:
+        """What public registers answered, encrypted, under keyed hashes; a cache."""
+        return self.root / "registries" / "enhetsregisteret.parquet"
+
+    @property
     def vault_file(self) -> Path:
         return self.root / "vault" / "vault.duckdb"
 
@@ -35,6 +40,11 @@ class Home:
     def held_file(self) -> Path:
         """What the law makes Leii keep about erased people."""
         return self.root / "held" / "held.duckdb"
+
+    @property
+    def notices_file(self) -> Path:
+        """What recipients have yet to be told, with the names by which they know the people."""
+        return self.root / "notices" / "notices.duckdb"
 
     @property
     def certificates(self) -> Path:

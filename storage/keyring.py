@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from storage.durable import write_durably
 from storage.errors import LeiiError
 
-ZONE_NAMES = ("landing", "quarantine", "vault", "held", "certificate")
+ZONE_NAMES = ("landing", "quarantine", "vault", "held", "notices", "certificate")
 USES = ("pseudonym", "warehouse", "published")
 
 
@@ -45,7 +45,7 @@ class KeyRing:
     pending: Mapping[str, bytes] = field(repr=False, default_factory=dict)
 
     def zone_key(self, zone: str, use: str = "file") -> bytes:
-        """32 bytes for one use of a zone (landing, quarantine, vault, held, certificate)."""
+        """32 bytes for one use of a zone (landing, quarantine, vault, held, notices, certificate)."""
         return self._derive(zone, use)
 
     def purpose_key(self, purpose: str, use: str) -> bytes:

@@ -13,11 +13,15 @@ from storage.keyring import KeyRing
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """One run's place, keys and time (`now` is UTC and the same for the whole run)."""
+    """One run's place, keys and time (`now` is UTC and the same for the whole run).
+
+    `accepts_synthetic_ids`: made-up national ids count as valid, as in a test world.
+    """
 
     home: Home
     keyring: KeyRing
     now: datetime
+    accepts_synthetic_ids: bool = False
 
     def connect(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A session for the length of a block; see `storage.connect`."""

@@ -9,6 +9,7 @@ from dashboards.access import Reads
 from dashboards.wording import short_id
 
 HIT_DAYS = 90
+STANDING = "status IN ('active', 'contested')"
 
 
 def headline(copy: Reads) -> dict[str, int]:
@@ -17,11 +18,12 @@ def headline(copy: Reads) -> dict[str, int]:
         f"""
         WITH recent AS (
             SELECT rule_code FROM marts.fct_rule_hit, about
-            WHERE observed_at > about.built_at - INTERVAL {HIT_DAYS} DAY
+            WHERE NOT is_retracted AND observed_at > about.built_at - INTERVAL {HIT_DAYS} DAY
         )
         SELECT
-            (SELECT count(*) FROM marts.fct_flag) AS flags,
-            (SELECT count(*) FROM marts.fct_flag WHERE recommended_action = 'block_and_review') AS block_and_review,
+            (SELECT count(*) FROM marts.fct_flag WHERE {STANDING}) AS flags,
+            (SELECT count(*) FROM marts.fct_flag WHERE {STANDING} AND recommended_action = 'block_and_review')
+                AS block_and_review,
             (SELECT count(*) FROM recent) AS hits,
             (SELECT count(DISTINCT rule_code) FROM recent) AS rules_hit,
             (SELECT count(DISTINCT cluster_id) FROM marts.dim_account_cluster) AS clusters,
@@ -31,13 +33,14 @@ def headline(copy: Reads) -> dict[str, int]:
 
 
 def flags(copy: Reads) -> pl.DataFrame:
-    """One row a flag, the highest score first. `reasons` is a list of {code, text, value, threshold}, in English."""
+    """One row a standing flag, the highest score first. `reasons` is a list of {code, text, value, threshold}, in English."""
     frame = copy.query(
-        """
+        f"""
         SELECT flag.flag_id, flag.account_id::VARCHAR AS account_id, flag.score, flag.recommended_action, flag.issued_at,
             flag.expires_at, cluster.account_count AS cluster_accounts, coalesce(cluster.banned_count, 0) AS cluster_banned,
             flag.reasons
         FROM marts.fct_flag AS flag LEFT JOIN marts.dim_account_cluster AS cluster USING (account_id)
+        WHERE flag.{STANDING}
         ORDER BY flag.score DESC, flag.issued_at DESC, flag.flag_id
         """
     )
@@ -62,7 +65,7 @@ def hits_by_rule(copy: Reads) -> pl.DataFrame:
         f"""
         WITH recent AS (
             SELECT rule_code, account_id FROM marts.fct_rule_hit, about
-            WHERE observed_at > about.built_at - INTERVAL {HIT_DAYS} DAY
+            WHERE NOT is_retracted AND observed_at > about.built_at - INTERVAL {HIT_DAYS} DAY
         )
         SELECT rule.rule_code, rule.text_en AS text, rule.weight, count(recent.account_id) AS hits,
             count(DISTINCT recent.account_id) AS accounts
@@ -77,7 +80,7 @@ def performance(copy: Reads) -> pl.DataFrame:
     return copy.query(
         """
         SELECT rule_code, rule.text_en AS text, hit_count, account_count, flagged_account_count, upheld_count,
-            overturned_count, precision_share
+            overturned_count, reported_count, precision_share, overturned_share, budget_share
         FROM marts.agg_rule_performance JOIN marts.dim_rule AS rule USING (rule_code)
         ORDER BY flagged_account_count DESC, hit_count DESC, rule_code
         """

@@ -1,8 +1,8 @@
 """Need and supply: the funnel from request to job, fill rate, utilisation, liquidity, time to the first answer.
 
 Weeks are ISO 8601 weeks (UTC) by their Monday; only whole weeks that ended before the copy was built are offered.
-`customers_at_least` and `providers_at_least` are lower bounds of the different people behind a row, for the disclosure
-limits: the most of any of its cells, or those known from bookings and from offered hours.
+`customers` are the different people who asked, and `providers_at_least` a lower bound of those who offered, for the
+disclosure limits: the most of any of the row's cells, or those known from offered hours.
 """
 
 from collections.abc import Sequence
@@ -40,23 +40,23 @@ _OF_CHOICE = """
 
 _LIQUIDITY = f"""
 liquidity AS (
-    FROM marts.agg_liquidity_week WHERE week_start >= $first AND week_start < $end AND {_OF_CHOICE}
+    SELECT *, CAST(date_trunc('week', day) AS DATE) AS week_start FROM marts.agg_liquidity
+    WHERE day >= $first AND day < $end AND {_OF_CHOICE}
 )
 """
 
 # Hours are offered for all that a provider does: they say who is there only where no category is asked for.
 _PEOPLE = f"""
 offered AS (
-    SELECT CAST(NULL AS BIGINT) AS category_id, coalesce(provider.municipality, 'unknown') AS municipality, week_start,
-        provider_id
-    FROM marts.agg_provider_utilisation LEFT JOIN marts.dim_provider AS provider USING (provider_id)
-    WHERE week_start >= $first AND week_start < $end AND open_minutes > 0 AND $category_id IS NULL
+    SELECT CAST(NULL AS BIGINT) AS category_id, coalesce(provider.municipality, 'unknown') AS municipality,
+        CAST(date_trunc('week', day) AS DATE) AS week_start, provider_id
+    FROM marts.fct_provider_capacity_hour LEFT JOIN marts.dim_provider AS provider USING (provider_id)
+    WHERE day >= $first AND day < $end AND open_minutes > 0 AND $category_id IS NULL
         AND ($municipality IS NULL OR coalesce(provider.municipality, 'unknown') = $municipality)
 ),
-booked AS (
-    SELECT category_id, coalesce(municipality, 'unknown') AS municipality, customer_id,
-        CAST(date_trunc('week', requested_at) AS DATE) AS week_start
-    FROM marts.fct_booking
+asked AS (
+    SELECT category_id, municipality, customer_id, CAST(date_trunc('week', requested_at) AS DATE) AS week_start
+    FROM marts.fct_request
     WHERE requested_at >= $first AND requested_at < $end AND {_OF_CHOICE}
 )
 """
@@ -78,8 +78,10 @@ def weeks(copy: Reads) -> tuple[date, date] | None:
     """The Mondays of the oldest and the newest whole week with a request; None without any."""
     oldest, newest = copy.query(
         """
-        SELECT min(week_start), max(week_start) FROM marts.agg_liquidity_week, about
-        WHERE requests > 0 AND week_start + INTERVAL 7 DAY <= about.built_at
+        WITH week AS (
+            SELECT DISTINCT CAST(date_trunc('week', day) AS DATE) AS week_start FROM marts.agg_liquidity WHERE requests > 0
+        )
+        SELECT min(week_start), max(week_start) FROM week, about WHERE week_start + INTERVAL 7 DAY <= about.built_at
         """
     ).row(0)
     return None if oldest is None else (oldest, newest)
@@ -94,7 +96,7 @@ def municipalities(copy: Reads) -> list[str]:
     """Those with a request, the busiest first."""
     frame = copy.query(
         """
-        SELECT municipality FROM marts.agg_liquidity_week
+        SELECT municipality FROM marts.agg_liquidity
         GROUP BY municipality HAVING sum(requests) > 0 ORDER BY sum(requests) DESC, municipality
         """
     )
@@ -109,17 +111,17 @@ def liquidity(copy: Reads, choice: Choice, by: Sequence[str]) -> pl.DataFrame:
     return copy.query(
         f"""
         WITH {_LIQUIDITY}, {_PEOPLE},
-        people AS (SELECT {select} count(DISTINCT customer_id) AS booked_customers FROM booked {group}),
+        people AS (SELECT {select} count(DISTINCT customer_id) AS asking_customers FROM asked {group}),
         providers AS (SELECT {select} count(DISTINCT provider_id) AS offering_providers FROM offered {group}),
         summed AS (
             SELECT {select} {sums("searches", "requests", "filled_requests", "open_slots")},
-                max(customers) AS most_customers, max(open_providers) AS most_providers
+                max(open_providers) AS most_providers
             FROM liquidity {group}
         )
         SELECT {select} searches, requests, filled_requests, open_slots,
             CAST(filled_requests AS DOUBLE) / nullif(requests, 0) AS fill_rate,
             CAST(requests AS DOUBLE) / nullif(open_slots, 0) AS requests_per_open_slot,
-            greatest(most_customers, coalesce(booked_customers, 0)) AS customers_at_least,
+            coalesce(asking_customers, 0) AS customers,
             greatest(most_providers, coalesce(offering_providers, 0)) AS providers_at_least
         FROM summed {join.format("people")} {join.format("providers")} {f"ORDER BY {keys}" if keys else ""}
         """,
@@ -176,14 +178,19 @@ def first_response_by_week(copy: Reads, choice: Choice) -> pl.DataFrame:
 def utilisation(copy: Reads, choice: Choice, *, by_week: bool) -> pl.DataFrame:
     """Booked minutes over offered minutes, and the providers behind it. A category narrows nothing here: the hours are
     offered for all that a provider does."""
-    key, group = ("week_start, ", "GROUP BY week_start ORDER BY week_start") if by_week else ("", "")
+    key, group = ("", "")
+    if by_week:
+        key, group = (
+            "CAST(date_trunc('week', day) AS DATE) AS week_start, ",
+            "GROUP BY week_start ORDER BY week_start",
+        )
     return copy.query(
         f"""
         SELECT {key} sum(booked_minutes) / nullif(sum(booked_minutes + open_minutes), 0) AS utilisation,
             count(DISTINCT provider_id) AS providers
-        FROM marts.agg_provider_utilisation AS used
+        FROM marts.fct_provider_capacity_hour AS used
         LEFT JOIN marts.dim_provider AS provider USING (provider_id)
-        WHERE week_start >= $first AND week_start < $end
+        WHERE day >= $first AND day < $end
             AND ($municipality IS NULL OR coalesce(provider.municipality, 'unknown') = $municipality)
         {group}
         """,

@@ -127,7 +127,7 @@ def _scores(flags: pl.DataFrame) -> None:
     chart(
         figures.scores(named, title="Scores of today's flags"),
         key="fraud-scores",
-        about_it="Score = 1 − product of (1 − weight) over the rules that hit. Flags begin at 0.5, blocking at 0.8.",
+        about_it="Score = 1 − product of (1 − weight) over families of rules, each by its weightiest. Flags begin at 0.5, blocking at 0.8.",
     )
 
 
@@ -170,11 +170,17 @@ def _rules(copy: Reads, about: About) -> None:
                 "flagged_account_count": number("With a flag today", format="localized"),
                 "upheld_count": number("Upheld", format="localized"),
                 "overturned_count": number("Overturned", format="localized"),
+                "reported_count": number("Reported as fraud", format="localized"),
                 "precision_share": number("Upheld of decided", format="percent"),
+                "overturned_share": number("Overturned of decided", format="percent"),
+                "budget_share": number("Of the alert budget", format="percent"),
             },
             key="fraud-performance",
         )
-        st.caption("Upheld and overturned: what the fraud desk last decided about accounts that the rule hit.")
+        st.caption(
+            "Upheld and overturned: what the fraud desk last decided about accounts that the rule hit. Reported: by a dispute "
+            "or a card issuer. The alert budget is what the desk can decide on in a week, each flag divided among its rules."
+        )
 
 
 def _listed(rules: pl.DataFrame) -> str:

@@ -23,7 +23,7 @@ def page() -> None:
         return
     choice, of = _filters(copy, *there)
     total = matching.liquidity(copy, choice, [])
-    if total["customers_at_least"].item() is None or total["customers_at_least"].item() < about.min_customers:
+    if (total["customers"].item() or 0) < about.min_customers:
         empty(f"{of}: fewer than {about.min_customers} customers in the period, too few to show figures about.")
         return
     _headline(copy, about, choice, total)
@@ -171,7 +171,7 @@ def _cells(copy: Reads, about: About, choice: Choice) -> None:
 
 def _without_small(frame: pl.DataFrame, about: About) -> pl.DataFrame:
     """Figures of rows with too few customers or providers become null; `is_withheld` says so."""
-    few = pl.col("customers_at_least") < about.min_customers
+    few = pl.col("customers") < about.min_customers
     few_providers = (pl.col("open_slots") > 0) & (pl.col("providers_at_least") < about.min_providers)
     supply = ["open_slots", "requests_per_open_slot"]
     demand = ["searches", "requests", "filled_requests", "fill_rate", "requests_per_open_slot"]

@@ -15,3 +15,10 @@ where
     not coalesce({{ expression }}, true){{ ' or' if not loop.last }}
     {% endfor %}
 {% endtest %}
+
+{# A table of things to look at has none, but those that may be there for now. Meant to warn, with the count. #}
+{% test nothing_to_look_at(model, unless) %}
+select *
+from {{ model }}
+where not {{ unless }}
+{% endtest %}

@@ -39,3 +39,43 @@
     {%- set moment = "cast('" ~ now ~ "' as " ~ dbt.type_timestamp() ~ ")" if now else dbt.current_timestamp() -%}
     cast({{ moment }} as date)
 {%- endmacro %}
+
+{# The day (UTC) of a moment. #}
+{% macro day_of(moment) -%}
+    cast({{ dbt.date_trunc('day', moment) }} as date)
+{%- endmacro %}
+
+{# The hour of the week (UTC), 0 on Monday at midnight to 167. #}
+{% macro hour_of_week(moment) -%}
+    cast(floor(({{ epoch_seconds(moment) }} - {{ epoch_seconds(dbt.date_trunc('week', moment)) }}) / 3600) as bigint)
+{%- endmacro %}
+
+{# The numbers from 0 to below `count`, a row each, as a column of a SELECT. #}
+{% macro each_number_below(count) -%}
+    {{ return(adapter.dispatch('each_number_below', 'leii')(count)) }}
+{%- endmacro %}
+
+{% macro default__each_number_below(count) -%}
+    unnest(range({{ count }}))
+{%- endmacro %}
+
+{% macro spark__each_number_below(count) -%}
+    explode(sequence(cast(0 as bigint), {{ count }} - 1))
+{%- endmacro %}
+
+{# A date as the moment (UTC) that it begins at. #}
+{% macro begins_at(day) -%}
+    cast({{ day }} as {{ moment_type() }})
+{%- endmacro %}
+
+{% macro moment_type() -%}
+    {{ return(adapter.dispatch('moment_type', 'leii')()) }}
+{%- endmacro %}
+
+{% macro default__moment_type() -%}
+    timestamp with time zone
+{%- endmacro %}
+
+{% macro spark__moment_type() -%}
+    timestamp
+{%- endmacro %}

@@ -33,7 +33,11 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "shared_devices": ("device_id", "ip", "user_agent", "anonymous_id", "referral_code"),
     "self_dealing": ("card_fingerprint", "card_last4", "card_brand", "device_id", "ip", "phone", "bank_account"),
     "fake_reviews": ("device_id", "ip", "user_agent"),
+    "promotion_abuse": ("device_id", "ip", "user_agent"),
+    "ban_evasion": ("device_id", "ip", "user_agent"),
+    "duplicate_identity": ("national_id", "birth_date"),
 }
+PROMOTION = "VELKOMMEN"
 
 
 def make_people(seed: int, step: int, cast: pl.DataFrame, ordinary: int, start: int, end: int) -> pl.DataFrame:
@@ -54,6 +58,11 @@ def make_people(seed: int, step: int, cast: pl.DataFrame, ordinary: int, start: 
     haste = np.where(who["is_provider"].to_numpy(), 1.5, 0.75)
     share = np.where(is_cast, rng.random(count) * 0.55, rng.random(count) ** haste)
     created = (start + share * (end - start)).astype(np.int64)
+    # Who comes back after a ban does so shortly before the world's clock stops, and a promotion is of this season.
+    returned = (who["cast_role"] == "returned").to_numpy()
+    created = np.where(returned, end - 8 * DAY - (share * 4 * DAY).astype(np.int64), created)
+    redeems = (who["cast"] == "promotion_abuse").to_numpy()
+    created = np.where(redeems, end - 95 * DAY - (share * 20 * DAY).astype(np.int64), created)
     who = who.with_columns(pl.Series("created_at", created)).sort("created_at", maintain_order=True)
     frame = who.hstack(_identity(rng, who)).hstack(_habits(rng, who))
     frame = _households(rng, frame)
@@ -64,7 +73,19 @@ def make_people(seed: int, step: int, cast: pl.DataFrame, ordinary: int, start: 
             for c in columns
         ]
         frame = frame.with_columns(first)
-    return frame
+    return _untrue(frame)
+
+
+def _untrue(frame: pl.DataFrame) -> pl.DataFrame:
+    """What planted people state that is not so: numbers whose check digit is wrong, and one promotion redeemed by all."""
+    is_false, redeems = pl.col("cast") == "false_company", pl.col("cast") == "promotion_abuse"
+    wrong_digit = ((pl.col("bank_account").str.slice(-1).cast(pl.Int64) + 1) % 10).cast(pl.String)
+    false_account = pl.col("bank_account").str.slice(0, 10) + wrong_digit
+    return frame.with_columns(
+        pl.when(is_false).then(false_account).otherwise("bank_account").alias("bank_account"),
+        pl.when(is_false).then(pl.lit("31") + false_account.str.slice(-7)).otherwise("org_number").alias("org_number"),
+        pl.when(redeems).then(pl.lit(PROMOTION)).otherwise("referral_code").alias("referral_code"),
+    )
 
 
 def _identity(rng: np.random.Generator, who: pl.DataFrame) -> pl.DataFrame:

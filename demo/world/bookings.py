@@ -25,6 +25,7 @@ _DRAFT = {
     # what a planted case fixes; null leaves it to chance
     "fate": pl.String,
     "method": pl.String,
+    "other_card": pl.String,  # fingerprint of a card that is not the customer's own
     "completed_at": pl.Int64,
     "paid_at": pl.Int64,
     "declines": pl.Int64,

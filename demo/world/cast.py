@@ -19,7 +19,17 @@ FRAUD_ROLES: dict[str, tuple[str, ...]] = {
     "stolen_cards": ("thief",),
     "spam": ("sender",),
     "harassment": ("sender",),
+    "card_testing": ("thief",),
+    "bust_out": ("customer",),
+    "cash_out": ("provider*", "thief", "thief", "thief"),
+    "promotion_abuse": ("member", "member", "member"),
+    "lent_account": ("holder",),
+    "ban_evasion": ("banned", "returned"),
+    "duplicate_identity": ("first*", "second*"),
+    "false_company": ("provider*",),
 }
+_ROOM_FOR_ALL = 200  # accounts; a smaller world has no room for the kinds from card testing on
+_IN_EVERY_WORLD = 9
 
 # case: the roles in one instance, and how often it is played compared with the rarest
 PRIVACY_ROLES: dict[str, tuple[tuple[str, ...], int]] = {
@@ -57,9 +67,15 @@ class Counts:
     privacy_instances: int
 
 
+def fraud_kinds(accounts: int) -> dict[str, tuple[str, ...]]:
+    """The kinds of fraud that a world of this size has, with their roles."""
+    kinds = list(FRAUD_ROLES.items())
+    return dict(kinds if accounts >= _ROOM_FOR_ALL else kinds[:_IN_EVERY_WORLD])
+
+
 def counts(accounts: int) -> Counts:
     """Fraud is about `FRAUD_SHARE` of the accounts; privacy cases grow more slowly. Each is there at least once."""
-    roles = sum(len(group) for group in FRAUD_ROLES.values())
+    roles = sum(len(group) for group in fraud_kinds(accounts).values())
     return Counts(
         fraud_groups=max(1, round(accounts * FRAUD_SHARE / roles)),
         privacy_instances=1 if accounts < 1_000 else max(2, round(accounts / 2_000)),
@@ -70,7 +86,7 @@ def planned(accounts: int) -> pl.DataFrame:
     """The cast: `cast` (kind of fraud or `privacy:case`), `cast_group`, `cast_role`, `is_provider`."""
     number = counts(accounts)
     rows: list[tuple[str, int, str, bool]] = []
-    for kind, roles in FRAUD_ROLES.items():
+    for kind, roles in fraud_kinds(accounts).items():
         for group in range(number.fraud_groups):
             rows += [(kind, group, role.rstrip("*"), role.endswith("*")) for role in roles]
     for case, (roles, times) in PRIVACY_ROLES.items():

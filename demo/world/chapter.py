@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from demo.world import books
 from demo.world.aftermath import (
     case_versions,
     claim_versions,
@@ -24,12 +25,16 @@ from demo.world.spec import DAY
 
 @dataclass(frozen=True, kw_only=True)
 class Chapter:
-    """Versions of rows by table, versions of Stripe objects by type, balance entries not yet paid out, and the bookings."""
+    """Versions of rows by table, versions of Stripe objects by type, balance entries not yet paid out, and the bookings.
+
+    `books_truth`: where the app, Stripe's objects and its balances do not agree.
+    """
 
     tables: dict[str, pl.DataFrame]
     objects: dict[str, pl.DataFrame]
     entries: pl.DataFrame
     life: pl.DataFrame
+    books_truth: pl.DataFrame
 
 
 def write_chapter(
@@ -51,10 +56,11 @@ def write_chapter(
         generator(seed, "bookings", step), pl.concat([as_drafts(drafts), as_drafts(planted)]), ids["booking"]
     )
     ids["booking"] += life.height
+    life = books.choose(life, window[1]) if step == 0 else life.with_columns(books=pl.lit(None, pl.String))
     tables = {
         "service_request": request_versions(people, requests),
         "request_candidate": candidate_versions(people, candidates),
-        "booking": booking_versions(people, life),
+        "booking": booking_versions(people, books.as_the_app_has_it(life)),
         "message": message_rows(generator(seed, "messages", step), people, life, candidates),
         "survey_response": survey_rows(generator(seed, "surveys", step), people, life),
     }
@@ -78,11 +84,12 @@ def write_chapter(
         ("support_case", "case_id"),
     ):
         ids[name] = max(ids[name], int(numbered[name][key].max() or 0) + 1)  # type: ignore[arg-type]
-    paid = paid_bookings(people, life)
+    paid = paid_bookings(people, books.as_stripe_has_it(life))
     objects = payment_objects(paid)
     entries = objects.pop("balance_transaction")
     objects["payment_method"] = payment_method_objects(people, life)
-    return Chapter(tables=tables | numbered, objects=objects, entries=entries, life=life)
+    truth = books.truth_of(paid, life)
+    return Chapter(tables=tables | numbered, objects=objects, entries=entries, life=life, books_truth=truth)
 
 
 def regular_bookings(

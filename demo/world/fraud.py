@@ -11,8 +11,9 @@ from demo.world.aftermath import as_cases, as_messages
 from demo.world.bookings import as_drafts
 from demo.world.cast import FRAUD_ROLES, members
 from demo.world.marketplace import Supply
+from demo.world.payment_fraud import payment_fraud
 from demo.world.planted import Planted, Stage
-from demo.world.randomness import frame_of, generator, text_series
+from demo.world.randomness import frame_of, generator, stripe_ids, text_series
 from demo.world.security import takeover_logins
 from demo.world.spec import DAY, HOUR
 from demo.world.tables import stack
@@ -26,14 +27,21 @@ def plant_fraud(seed: int, people: pl.DataFrame, supply: Supply, now: int, ids: 
         "review": _fake_reviews(stage, ids),
         "message": stack([_off_platform(stage), _spam(stage)]),
         "support_case": _complaints(stage, ids),
-        "login": stack([takeover_logins(stage.rng, taken, attack_times(seed, people, now)), _shared_logins(stage)]),
+        "login": stack(
+            [
+                takeover_logins(stage.rng, taken, attack_times(seed, people, now)),
+                _shared_logins(stage),
+                _lent_logins(stage),
+            ]
+        ),
     }
     truth = (
         people.filter(pl.col("cast").is_in(list(FRAUD_ROLES)))
         .sort("cast", "cast_group", "person")
         .select("account_id", kind="cast", group="cast_group", role="cast_role")
     )
-    drafts = stack([_ring_bookings(stage), _self_dealing(stage), _stolen_cards(stage), _victims_jobs(stage)])
+    kinds = [_ring_bookings(stage), _self_dealing(stage), _stolen_cards(stage), _victims_jobs(stage)]
+    drafts = stack([*kinds, payment_fraud(stage)])
     return Planted(drafts=as_drafts(drafts), versions=versions, truth=truth)
 
 
@@ -57,7 +65,8 @@ def takeover_profiles(seed: int, people: pl.DataFrame, profiles: pl.DataFrame, n
 
 def _ring_bookings(stage: Stage) -> pl.DataFrame:
     """Two bookings each by the accounts that share a card or a device: new customers on paper, one person in truth."""
-    ring = pl.concat([members(stage.people, kind) for kind in ("shared_cards", "shared_devices")])
+    kinds = ("shared_cards", "shared_devices", "promotion_abuse")
+    ring = pl.concat([members(stage.people, kind) for kind in kinds])
     return pl.concat([_jobs(stage, ring, 20, 90, method="card") for _ in range(2)])
 
 
@@ -123,7 +132,16 @@ def _stolen_cards(stage: Stage) -> pl.DataFrame:
 def _victims_jobs(stage: Stage) -> pl.DataFrame:
     """Honest work by providers who later are taken over or lead customers off the platform."""
     providers = stack(
-        [members(stage.people, kind) for kind in ("account_takeover", "off_platform_contact", "fake_reviews")]
+        [
+            members(stage.people, kind)
+            for kind in (
+                "account_takeover",
+                "off_platform_contact",
+                "fake_reviews",
+                "duplicate_identity",
+                "false_company",
+            )
+        ]
     )
     providers = providers.filter("is_provider")
     jobs = pl.concat([_jobs(stage, providers, 45, 200) for _ in range(2)])
@@ -218,7 +236,8 @@ def _complaints(stage: Stage, ids: dict[str, int]) -> pl.DataFrame:
 
 def _shared_logins(stage: Stage) -> pl.DataFrame:
     """Accounts that share a device, logging in one after the other within minutes."""
-    shared = pl.concat([members(stage.people, kind) for kind in ("shared_devices", "self_dealing", "fake_reviews")])
+    kinds = ("shared_devices", "self_dealing", "fake_reviews", "promotion_abuse", "ban_evasion")
+    shared = pl.concat([members(stage.people, kind) for kind in kinds])
     evenings = []
     for evening in range(4):
         start = stage.now - (6 + 11 * evening) * DAY
@@ -228,10 +247,28 @@ def _shared_logins(stage: Stage) -> pl.DataFrame:
                 "account_id",
                 "device_id",
                 "ip",
+                "created_at",
                 at=at,
                 success=pl.lit(True),
                 user_agent=pl.lit(USER_AGENTS[1]),
                 country=pl.lit("NO"),
             ).with_columns(valid_from="at")
         )
-    return pl.concat(evenings)
+    return pl.concat(evenings).filter(pl.col("at") > pl.col("created_at")).drop("created_at")
+
+
+def _lent_logins(stage: Stage) -> pl.DataFrame:
+    """An account that goes from hand to hand: nine devices in three weeks, hardly a network twice."""
+    holders = members(stage.people, "lent_account")
+    rows = pl.concat([holders.select("account_id", pl.lit(n % 9).alias("hand")) for n in range(40)])
+    devices = pl.Series(stripe_ids("dev", stage.rng.integers(0, 2**62, 9)))
+    at = pl.Series("at", stage.ago(3, 24, rows.height))
+    return rows.with_columns(
+        at,
+        devices.gather(rows["hand"]).alias("device_id"),
+        text_series(identifiers.home_addresses(stage.rng, rows.height), "ip"),
+        success=pl.lit(True),
+        user_agent=pl.lit(USER_AGENTS[2]),
+        country=pl.lit("NO"),
+        valid_from=at,
+    ).drop("hand")

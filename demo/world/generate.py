@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from demo.world import accounts, output
+from demo.world.books import with_wrong_payouts
 from demo.world.cast import planned
 from demo.world.categories import CATEGORIES
 from demo.world.chapter import regular_bookings, write_chapter
@@ -62,6 +63,7 @@ class History:
     entries: pl.DataFrame
     fraud_truth: pl.DataFrame
     privacy_truth: pl.DataFrame
+    books_truth: pl.DataFrame
     requests_per_weight: float
 
 
@@ -76,13 +78,14 @@ def generate_world(folder: Path, spec: WorldSpec, *, progress: Progress = lambda
     for name, frame in shown.items():
         output.write_table(folder / "app_db", name, frame)
     progress("Stripe")
-    objects, unpaid = _with_payouts(history, spec.now)
+    objects, unpaid, books_truth = _with_payouts(history, spec.now)
     counts = {f"app.{name}": frame.height for name, frame in shown.items()}
     counts |= _write_stripe(folder, spec, objects, ids)
     progress("events")
     counts["events"] = write_events(folder, spec, history.people, shown)
     ids["tracking_event"] = spec.events + 1
     _write_truth(folder, history, spec.now)
+    output.append_json_rows(folder / "truth" / "reconciliation.jsonl", books_truth)
     state = State(
         people=history.people,
         offers=history.offers,
@@ -131,6 +134,7 @@ def make_history(spec: WorldSpec, ids: dict[str, int]) -> History:
         tables=tables,
         objects=objects | chapter.objects,
         entries=chapter.entries,
+        books_truth=chapter.books_truth,
         fraud_truth=fraud.truth,
         privacy_truth=privacy.truth,
         requests_per_weight=per_weight,
@@ -206,15 +210,17 @@ def _shown_tables(
     return shown, waiting
 
 
-def _with_payouts(history: History, now: int) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+def _with_payouts(history: History, now: int) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, pl.DataFrame]:
+    """All objects, the balance entries not paid out, and the truth about what does not agree."""
     entries = history.entries
     made = entries.filter(pl.col("created") <= now)
     payouts, paid, rest = make_payouts(made, now, bank_of(history.objects["bank_account"], now))
+    payouts, truth = with_wrong_payouts(payouts, now)
     entries = pl.concat([entries, payout_entries(payouts).select(entries.columns)])
     objects = dict(history.objects)
     objects["balance_transaction"] = stack([balance_versions(entries), paid_out_versions(paid)])
     objects["payout"] = payout_versions(payouts)
-    return objects, rest
+    return objects, rest, pl.concat([history.books_truth, truth])
 
 
 def bank_of(banks: pl.DataFrame, now: int) -> pl.DataFrame:

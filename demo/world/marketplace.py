@@ -12,7 +12,7 @@ import polars as pl
 
 from demo.world import places, texts
 from demo.world.categories import CATEGORIES, field, season_matrix
-from demo.world.randomness import Floats, Ints, frame_of, generator, text_series
+from demo.world.randomness import Floats, Ints, frame_of, generator, pair_uniform, text_series
 from demo.world.spec import DAY, HISTORY, HOUR
 
 MOST_CANDIDATES = 6
@@ -181,7 +181,7 @@ def _make_candidates(
 
 
 def _settle(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFrame, candidates: pl.DataFrame) -> Demand:
-    """Who accepts, whom the customer takes, and when: better ranked, faster and cheaper ones are taken more often."""
+    """Who accepts, whom the customer takes of those who did, and when."""
     answers = candidates.with_columns(
         response=pl.when(pl.col("answer") < 0.22 + 0.42 * pl.col("quality"))
         .then(pl.lit("accepted"))
@@ -189,14 +189,11 @@ def _settle(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFra
         .then(pl.lit("declined"))
         .otherwise(pl.lit("expired")),
         responded_at=pl.col("shown_at") + pl.col("latency").clip(60, 70 * HOUR).cast(pl.Int64),
-    ).with_columns(
-        appeal=pl.col("rank_position") * 0.4
-        + (pl.col("responded_at") - pl.col("shown_at")) / (20 * HOUR)
-        + pl.col("price_nok") / pl.col("price_nok").mean().over("request"),
     )
+    answers = answers.with_columns(appeal=appeal(rng, people, requests, answers))
     taken = (
         answers.filter(pl.col("response") == "accepted")
-        .sort(["request", "appeal"], maintain_order=True)
+        .sort(["request", "appeal"], descending=[False, True], maintain_order=True)
         .group_by("request", maintain_order=True)
         .agg(
             pl.col("provider").first(),
@@ -220,6 +217,27 @@ def _settle(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFra
         "request", "customer", "provider", "category_id", "price_nok", "booked_at", starts_at=starts
     )
     return Demand(requests=chosen.drop("provider", "price_nok"), candidates=answers, drafts=drafts)
+
+
+def appeal(rng: np.random.Generator, people: pl.DataFrame, requests: pl.DataFrame, answers: pl.DataFrame) -> pl.Series:
+    """What each candidate is worth to the customer: a logit of place in the list, quality, distance, price, waiting and taste.
+
+    Taste is a customer's own liking of a provider, the same at every meeting, so that who was booked is booked again.
+    """
+    request, provider = answers["request"].to_numpy(), answers["provider"].to_numpy()
+    there = [requests[name].to_numpy()[request] for name in ("latitude", "longitude")]
+    here = [people[name].to_numpy()[provider] for name in ("latitude", "longitude")]
+    east = (there[1] - here[1]) * np.cos(np.radians(there[0]))
+    distance = 111.2 * np.hypot(there[0] - here[0], east)
+    waited = (answers["responded_at"] - answers["shown_at"]).to_numpy() / HOUR
+    price = (answers["price_nok"] / answers.select(pl.col("price_nok").mean().over("request")).to_series()).to_numpy()
+    taste = pair_uniform(requests["customer"].to_numpy()[request], provider)
+    chance = rng.spawn(1)[0].gumbel(0, 0.6, answers.height)  # leaves the draws of everything else as they are
+    worth = (
+        2.5 * answers["quality"].to_numpy() - 0.2 * answers["rank_position"].to_numpy() - 0.6 * np.log1p(distance)
+        - 2.0 * price - 0.6 * np.log1p(waited) + 2.0 * taste + chance
+    )  # fmt: skip
+    return pl.Series("appeal", worth)
 
 
 def keep_bookings(demand: Demand, rng: np.random.Generator, now: int, wanted: int) -> Demand:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from demo.world.books import ENTRY_TOO_LOW, is_kind
 from demo.world.randomness import Ints, stripe_ids, text_series
 from demo.world.spec import DAY, HOUR
 
@@ -28,6 +29,7 @@ _ENTRIES = {
     "fee_refund_entry": 6,
 }
 _METHOD_KEYS = {"card": 0, "klarna": 1, "vipps": 2}
+_OTHER_CARD = 3  # with the booking's number, as the others are with the customer's
 
 
 def ids_of(prefix: str, keys: pl.Series, *, salt: str = "") -> pl.Series:
@@ -66,14 +68,18 @@ def paid_bookings(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
             ids_of("tr", key).alias("transfer_id"),
             ids_of("py", key).alias("destination_payment"),
             ids_of("fee", key).alias("fee_id"),
-            ids_of("pm", pl.Series(customer * 4) + method_key).alias("payment_method"),
+            pl.when(pl.col("other_card").is_null())
+            .then(ids_of("pm", pl.Series(customer * 4) + method_key))
+            .otherwise(ids_of("pm", key * 4 + _OTHER_CARD))
+            .alias("payment_method"),
         )
+        .with_columns(customer_card_fingerprint=pl.coalesce("other_card", "customer_card_fingerprint"))
         .with_columns(
             stripe_fee=pl.col("_share") + fixed,
             refund_ore=(pl.col("price_ore") * pl.col("refund_share")).round().cast(pl.Int64),
             refund_fee_ore=(pl.col("fee_ore") * pl.col("refund_share")).round().cast(pl.Int64),
             refund_id=ids_of("re", key),
-            reversal_id=ids_of("trr", key),
+            reversal_id=pl.when(~is_kind("not_passed_on")).then(pl.lit(ids_of("trr", key))),
             fee_refund_id=ids_of("fr", key),
             **{name: ids_of("txn", key * 32 + number) for name, number in _ENTRIES.items()},
         )
@@ -84,6 +90,7 @@ def paid_bookings(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
 def payment_objects(paid: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Versions of every object that the payments of bookings bring about, balance transactions included."""
     refunds = paid.filter(pl.col("refunded_at").is_not_null() & pl.col("paid_at").is_not_null())
+    recovered = refunds.filter(~is_kind("not_passed_on"))
     disputes = paid.filter(pl.col("disputed_at").is_not_null() & pl.col("paid_at").is_not_null())
     return {
         "payment_intent": _intents(paid),
@@ -91,8 +98,8 @@ def payment_objects(paid: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "transfer": _transfers(paid),
         "application_fee": _application_fees(paid),
         "refund": _dated(refunds, "re", "refunded_at", "refund.created"),
-        "transfer_reversal": _of_refund(refunds, "reversal_id"),
-        "fee_refund": _of_refund(refunds, "fee_refund_id"),
+        "transfer_reversal": _of_refund(recovered, "reversal_id"),
+        "fee_refund": _of_refund(recovered, "fee_refund_id"),
         "dispute": _disputes(disputes),
         "radar.early_fraud_warning": _dated(
             paid.filter(pl.col("warned_at").is_not_null() & pl.col("paid_at").is_not_null()),
@@ -180,7 +187,7 @@ def _charges(paid: pl.DataFrame) -> pl.DataFrame:
 
 def _transfers(paid: pl.DataFrame) -> pl.DataFrame:
     money = paid.filter(pl.col("paid_at").is_not_null()).with_columns(id=pl.col("transfer_id"), reversed_ore=pl.lit(0))
-    undone = money.filter(pl.col("refunded_at").is_not_null()).with_columns(reversed_ore=pl.col("refund_ore"))
+    undone = money.filter(_is_taken_back()).with_columns(reversed_ore=pl.col("refund_ore"))
     return pl.concat(
         [
             _stamped(money, "paid_at", "paid_at", "transfer.created"),
@@ -190,9 +197,14 @@ def _transfers(paid: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _is_taken_back() -> pl.Expr:
+    """What a refund undoes of transfer and fee."""
+    return pl.col("refunded_at").is_not_null() & ~is_kind("not_passed_on")
+
+
 def _application_fees(paid: pl.DataFrame) -> pl.DataFrame:
     money = paid.filter(pl.col("paid_at").is_not_null()).with_columns(id=pl.col("fee_id"), refunded_ore=pl.lit(0))
-    undone = money.filter(pl.col("refunded_at").is_not_null()).with_columns(refunded_ore=pl.col("refund_fee_ore"))
+    undone = money.filter(_is_taken_back()).with_columns(refunded_ore=pl.col("refund_fee_ore"))
     return pl.concat(
         [
             _stamped(money, "paid_at", "paid_at", "application_fee.created"),
@@ -269,10 +281,11 @@ def _balance(paid: pl.DataFrame, refunds: pl.DataFrame, disputes: pl.DataFrame) 
     money = paid.filter(pl.col("paid_at").is_not_null())
     own, zero = pl.col, pl.lit(0)
     price, fee, at = own("price_ore"), own("fee_ore"), "paid_at"
+    earned = fee - pl.when(is_kind("balance_differs")).then(ENTRY_TOO_LOW).otherwise(0)
     made = [
         _entry(money, 0, "charge", "charge", price, own("stripe_fee"), own("charge_id"), at, delay_days=2),
         _entry(money, 1, "transfer", "transfer", -price, zero, own("transfer_id"), at, delay_days=2),
-        _entry(money, 2, "application_fee", "platform_earning", fee, zero, own("fee_id"), at, delay_days=2),
+        _entry(money, 2, "application_fee", "platform_earning", earned, zero, own("fee_id"), at, delay_days=2),
         _entry(money, 3, "payment", "charge", price, fee, own("destination_payment"), at, delay_days=2, connected=True),
     ]
     return pl.concat([*made, *_refund_entries(refunds), *_dispute_entries(disputes)])
@@ -281,14 +294,15 @@ def _balance(paid: pl.DataFrame, refunds: pl.DataFrame, disputes: pl.DataFrame) 
 def _refund_entries(refunds: pl.DataFrame) -> list[pl.DataFrame]:
     """A refund takes money from the platform, which gets back the transfer from the provider and gives back its fee."""
     amount, fee, zero, at = pl.col("refund_ore"), pl.col("refund_fee_ore"), pl.lit(0), "refunded_at"
-    keys = refunds["booking_id"]
+    recovered = refunds.filter(~is_kind("not_passed_on"))
+    keys = recovered["booking_id"]
     returned, fee_returned = pl.lit(ids_of("pyr", keys)), pl.lit(ids_of("fr", keys))
     category = "platform_earning_refund"
     return [
         _entry(refunds, 4, "refund", "refund", -amount, zero, pl.col("refund_id"), at),
-        _entry(refunds, 5, "transfer_refund", "transfer_reversal", amount, zero, pl.col("reversal_id"), at),
-        _entry(refunds, 6, "application_fee_refund", category, -fee, zero, fee_returned, at),
-        _entry(refunds, 7, "payment_refund", "refund", -amount, -fee, returned, at, connected=True),
+        _entry(recovered, 5, "transfer_refund", "transfer_reversal", amount, zero, pl.col("reversal_id"), at),
+        _entry(recovered, 6, "application_fee_refund", category, -fee, zero, fee_returned, at),
+        _entry(recovered, 7, "payment_refund", "refund", -amount, -fee, returned, at, connected=True),
     ]
 
 
@@ -324,14 +338,17 @@ def paid_out_versions(paid: pl.DataFrame) -> pl.DataFrame:
 
 
 def payment_method_objects(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataFrame:
-    """One payment method a customer and kind, made just before it was first used."""
-    first = (
-        life.sort("booked_at", maintain_order=True)
+    """One payment method a customer and kind, and one a card that is not the customer's; made just before its first use."""
+    own = (
+        life.filter(pl.col("other_card").is_null())
+        .sort("booked_at", maintain_order=True)
         .group_by("customer", "method", maintain_order=True)
-        .agg(pl.col("booked_at").first())
+        .agg(pl.col("booked_at").first(), pl.col("other_card").first())
+        .with_columns(key=pl.col("customer") * 4 + pl.col("method").replace_strict(_METHOD_KEYS, return_dtype=pl.Int64))
     )
-    customer = first["customer"].to_numpy()
-    key = pl.Series(customer * 4) + first["method"].replace_strict(_METHOD_KEYS, return_dtype=pl.Int64)
+    others = life.filter(pl.col("other_card").is_not_null()).with_columns(key=pl.col("booking_id") * 4 + _OTHER_CARD)
+    first = pl.concat([own, others.select(own.columns)])
+    customer, key = first["customer"].to_numpy(), first["key"]
     wanted = (
         "account_id",
         "full_name",
@@ -345,6 +362,8 @@ def payment_method_objects(people: pl.DataFrame, life: pl.DataFrame) -> pl.DataF
     return first.with_columns(
         *[people[column].gather(customer) for column in wanted],
         ids_of("pm", key).alias("id"),
+    ).with_columns(
+        card_fingerprint=pl.coalesce("other_card", "card_fingerprint"),
         created=pl.col("booked_at") - 60,
         valid_from=pl.col("booked_at") - 60,
         event=_event("payment_method.attached"),

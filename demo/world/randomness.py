@@ -45,6 +45,13 @@ def stripe_ids(prefix: str, keys: Ints, *, salt: str = "") -> Texts:
     return np.char.add(f"{prefix}_1", joined).astype(object)
 
 
+def pair_uniform(one: Ints, other: Ints) -> Floats:
+    """A number from 0 to 1 for each pair of keys, a function of the pair alone."""
+    mixed = _mix(one.astype(np.uint64) * np.uint64(2**32) + other.astype(np.uint64), "pair")
+    uniform: Floats = (mixed >> np.uint64(11)).astype(np.float64) / 2**53
+    return uniform
+
+
 def pick(rng: np.random.Generator, weights: Floats, count: int) -> Ints:
     """Indexes drawn in proportion to the weights."""
     steps = np.cumsum(weights)

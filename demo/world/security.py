@@ -130,8 +130,8 @@ def takeover_logins(rng: np.random.Generator, victims: pl.DataFrame, attacked_at
 
 
 def ban_rows(people: pl.DataFrame, banned_at: int) -> pl.DataFrame:
-    """Bans of harassers and of the accounts whose privacy case asks for one; another ban was lifted."""
-    banned = people.filter(pl.col("cast").is_in(["harassment", "privacy:banned"]))
+    """Bans of harassers, of who will come back, and of who asks for privacy while banned; another ban was lifted."""
+    banned = people.filter(pl.col("cast").is_in(["harassment", "privacy:banned"]) | (pl.col("cast_role") == "banned"))
     lifted = people.filter((pl.col("cast") == "") & (pl.col("created_at") < banned_at - 200 * DAY))[5:6]
     reason = pl.when(pl.col("cast") == "harassment").then(pl.lit("harassment")).otherwise(pl.lit("repeated abuse"))
     rows = banned.select(

@@ -262,13 +262,20 @@ def _properties(
     providers = happenings.provider_ids
     results = [providers.gather(rng.integers(0, len(providers), count)).alias(f"result{i}") for i in range(3)]
     slugs = np.array([category.slug for category in CATEGORIES], dtype=object)
-    frame = pl.DataFrame(results).with_columns(
-        text_series(kind, "kind"),
-        text_series(slugs[pick(rng, field("weight"), count)], "category"),
-        audience.actors["postal_code"].gather(who),
-        text_series(np.array(_PAGES, dtype=object)[rng.integers(0, len(_PAGES), count)], "path"),
-        pl.Series("position", rng.integers(1, 12, count)),
-        pl.Series("most", rng.integers(3, 12, count) * 100),
+    # Where few live, nobody is found for what few offer.
+    rare = [category.slug for category in CATEGORIES if category.weight <= 3]
+    remote = [place.postal_code for place in places.PLACES if place.supply_factor < 0.7]
+    frame = (
+        pl.DataFrame(results)
+        .with_columns(
+            text_series(kind, "kind"),
+            text_series(slugs[pick(rng, field("weight"), count)], "category"),
+            audience.actors["postal_code"].gather(who),
+            text_series(np.array(_PAGES, dtype=object)[rng.integers(0, len(_PAGES), count)], "path"),
+            pl.Series("position", rng.integers(1, 12, count)),
+            pl.Series("most", rng.integers(3, 12, count) * 100),
+        )
+        .with_columns(is_found=~(pl.col("category").is_in(rare) & pl.col("postal_code").is_in(remote)))
     )
     filters = (
         pl.when(pl.col("position") < 4)
@@ -278,7 +285,15 @@ def _properties(
     search = {
         "category": text("category"),
         "postal_code": text("postal_code"),
-        "results": [text("result0"), text("result1"), text("result2")],
+        "results": raw(
+            pl.when("is_found")
+            .then(
+                pl.concat_str(
+                    [pl.lit("["), pl.concat_str([text(f"result{i}") for i in range(3)], separator=","), pl.lit("]")]
+                )
+            )
+            .otherwise(pl.lit("[]"))
+        ),
         "filters": raw(filters),
     }
     by_kind = {

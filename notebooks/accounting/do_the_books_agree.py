@@ -90,6 +90,44 @@ def _(accounting, gt):
 @app.cell
 def _(mo):
     mo.md("""
+    ## What is there to look at?
+
+    Everything that does not agree to the øre, by reason: each row of `fct_reconciliation_difference` is for somebody to settle.
+    What is of the newest day may settle by itself with the next run.
+    """)
+    return
+
+
+@app.cell
+def _(accounting, gt):
+    differences = accounting.query(
+        """
+        SELECT CASE reason
+                WHEN 'payout_not_explained' THEN 'A payout is not the sum of what it paid out'
+                WHEN 'payment_missing_in_stripe' THEN 'Paid in the app only'
+                WHEN 'payment_missing_in_app' THEN 'Paid in Stripe only'
+                WHEN 'amount_differs' THEN 'Another price than was charged'
+                WHEN 'fee_differs' THEN 'Another fee than was taken'
+                WHEN 'not_passed_on' THEN 'The provider has another sum than was charged and kept'
+                WHEN 'balance_differs' THEN 'The balance moved by another sum than the payment says'
+            END AS what, count(*) AS differences, count(*) FILTER (is_settling) AS may_settle,
+            CAST(sum(difference_ore) AS DOUBLE) / 100 AS difference, max(happened_on) AS newest
+        FROM marts.fct_reconciliation_difference GROUP BY what ORDER BY differences DESC, what
+        """
+    )
+    (
+        gt.GT(differences, rowname_col="what")
+        .tab_header("What does not agree")
+        .cols_label(differences="Rows", may_settle="May settle", difference="Difference", newest="Newest")
+        .fmt_integer(["differences", "may_settle"])
+        .fmt_number("difference", decimals=2)
+    )
+    return
+
+
+@app.cell
+def _(mo):
+    mo.md("""
     ## What came in month by month?
 
     Paid charges by the month of the charge, less what was refunded of them since. The newest month is not over.

@@ -42,7 +42,7 @@ def _(figures, fraud):
         """
         SELECT len(regexp_extract_all(reasons, '"code"')) AS rules, count(*) AS flags,
             CASE rules WHEN 1 THEN 'One rule' ELSE rules || ' rules' END AS rests_on
-        FROM marts.fct_flag GROUP BY rules ORDER BY rules
+        FROM marts.fct_flag WHERE status IN ('active', 'contested') GROUP BY rules ORDER BY rules
         """
     )
     figures.ranked_bars(
@@ -65,7 +65,7 @@ def _(mo):
 def _(alt, fraud):
     together = fraud.query(
         """
-        WITH hit AS (SELECT DISTINCT rule_code, account_id FROM marts.fct_rule_hit),
+        WITH hit AS (SELECT DISTINCT rule_code, account_id FROM marts.fct_rule_hit WHERE NOT is_retracted),
         size AS (SELECT rule_code, count(*) AS accounts FROM hit GROUP BY rule_code)
         SELECT one.rule_code AS rule, other.rule_code AS with_rule, count(*) AS accounts, count(*) / any_value(size.accounts) AS share
         FROM hit AS one JOIN hit AS other USING (account_id) JOIN size ON size.rule_code = one.rule_code
@@ -108,7 +108,8 @@ def _(fraud, gt):
                 ELSE 'Warning of the card issuer' END AS outcome,
             CASE WHEN label.is_fraud THEN 'Fraud' ELSE 'No fraud' END AS says, count(DISTINCT label.account_id) AS accounts,
             count(DISTINCT flag.account_id) AS flagged, count(DISTINCT flag.account_id) / count(DISTINCT label.account_id) AS share
-        FROM marts.fct_label AS label LEFT JOIN marts.fct_flag AS flag USING (account_id)
+        FROM marts.fct_label AS label
+        LEFT JOIN (FROM marts.fct_flag WHERE status IN ('active', 'contested')) AS flag USING (account_id)
         GROUP BY ALL ORDER BY outcome, says
         """
     )
@@ -139,7 +140,8 @@ def _(fraud, gt):
         """
         SELECT account_count AS accounts, count(DISTINCT cluster_id) AS clusters, count(*) AS members,
             count(flag.account_id) AS flagged, count(flag.account_id) / count(*) AS share
-        FROM marts.dim_account_cluster LEFT JOIN marts.fct_flag AS flag USING (account_id)
+        FROM marts.dim_account_cluster
+        LEFT JOIN (FROM marts.fct_flag WHERE status IN ('active', 'contested')) AS flag USING (account_id)
         GROUP BY account_count ORDER BY account_count
         """
     )

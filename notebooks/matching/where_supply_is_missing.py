@@ -28,9 +28,11 @@ def _(mo, open_published_copy):
 def _(matching, mo, wording):
     first_week, last_week = matching.query(
         """
+        WITH week AS (
+            SELECT DISTINCT CAST(date_trunc('week', day) AS DATE) AS week_start FROM marts.agg_liquidity WHERE requests > 0
+        )
         SELECT max(week_start) - 77 AS first_week, max(week_start) AS last_week
-        FROM marts.agg_liquidity_week, about
-        WHERE requests > 0 AND week_start + INTERVAL 7 DAY <= about.built_at
+        FROM week, about WHERE week_start + INTERVAL 7 DAY <= about.built_at
         """
     ).row(0)
     period = {"first": first_week, "last": last_week}
@@ -55,13 +57,17 @@ def _(mo):
 def _(gt, matching, period):
     unfilled = matching.query(
         """
+        WITH asked AS (
+            SELECT category_id, count(DISTINCT customer_id) AS customers FROM marts.fct_request
+            WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7 GROUP BY category_id
+        )
         SELECT category.name_en AS category, CAST(sum(requests) AS BIGINT) AS requests,
             CAST(sum(requests) - sum(filled_requests) AS BIGINT) AS unfilled,
             sum(filled_requests) / sum(requests) AS fill_rate,
             sum(requests) / nullif(sum(open_slots), 0) AS requests_per_open_slot
-        FROM marts.agg_liquidity_week JOIN marts.dim_category AS category USING (category_id)
-        WHERE week_start BETWEEN $first AND $last
-        GROUP BY category.name_en HAVING max(customers) >= 3 ORDER BY unfilled DESC
+        FROM marts.agg_liquidity JOIN asked USING (category_id) JOIN marts.dim_category AS category USING (category_id)
+        WHERE day >= $first AND day < CAST($last AS DATE) + 7
+        GROUP BY category.name_en HAVING max(asked.customers) >= 3 ORDER BY unfilled DESC
         """,
         period,
     )
@@ -178,12 +184,11 @@ def _(mo):
 def _(gt, matching, period, pl, wording):
     gaps = matching.query(
         """
-        SELECT category.name_en AS category, municipality, CAST(sum(requests) AS BIGINT) AS requests,
-            CAST(sum(requests) - sum(filled_requests) AS BIGINT) AS unfilled,
-            sum(filled_requests) / sum(requests) AS fill_rate
-        FROM marts.agg_liquidity_week JOIN marts.dim_category AS category USING (category_id)
-        WHERE week_start BETWEEN $first AND $last AND municipality <> 'unknown'
-        GROUP BY category.name_en, municipality HAVING max(customers) >= 3
+        SELECT category.name_en AS category, municipality, count(*) AS requests,
+            count(*) FILTER (NOT is_filled) AS unfilled, avg(CAST(is_filled AS INTEGER)) AS fill_rate
+        FROM marts.fct_request JOIN marts.dim_category AS category USING (category_id)
+        WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7 AND municipality <> 'unknown'
+        GROUP BY category.name_en, municipality HAVING count(DISTINCT customer_id) >= 3
         ORDER BY unfilled DESC, requests DESC LIMIT 12
         """,
         period,
@@ -200,6 +205,34 @@ def _(gt, matching, period, pl, wording):
         )
         .fmt_integer(["requests", "unfilled"])
         .fmt_percent("fill_rate", decimals=0)
+    )
+    return
+
+
+@app.cell
+def _(mo):
+    mo.md("""
+    ## What makes a provider be booked?
+
+    How much one standard deviation of each feature adds to a provider's score, as it was learnt from the requests that came
+    to an end. A feature that is set by hand, for want of requests to learn from, says so.
+    """)
+    return
+
+
+@app.cell
+def _(gt, matching):
+    weights = matching.query(
+        """
+        SELECT text_en AS feature, weight, CASE WHEN is_learnt THEN 'learnt' ELSE 'set by hand' END AS origin
+        FROM marts.dim_ranking_weight ORDER BY abs(weight) DESC
+        """
+    )
+    (
+        gt.GT(weights, rowname_col="feature")
+        .tab_header("What a provider is ranked by")
+        .cols_label(weight="Weight", origin="Origin")
+        .fmt_number("weight", decimals=2)
     )
     return
 

@@ -25,6 +25,7 @@ WAIT_FOR_OTHER_RUN_SECONDS = 3600.0
 
 PEOPLE = AssetKey(["vault", "people"])
 EMPTIED = AssetKey(["landing", "emptied"])
+NOTICES = AssetKey(["erasure", "notices"])
 CERTIFICATES = AssetKey(["erasure", "certificates"])
 FRAUD_FLAGS = AssetKey(["app", "fraud_flag"])
 RECEIPTS = AssetKey(["app", "privacy_receipt"])

@@ -9,6 +9,7 @@ from orchestration.assets.common import (
     CERTIFICATES,
     EMPTIED,
     ERASE,
+    NOTICES,
     VAULT_POOL,
     published_key,
     source_table_key,
@@ -36,12 +37,21 @@ def _sweep(policy: Policy) -> AssetsDefinition:
         )
         for purpose in policy.purposes
     ]
+    specs.append(
+        AssetSpec(
+            NOTICES,
+            deps=[key for purpose in policy.purposes for key in _sources(policy, purpose)],  # type: ignore[misc]
+            group_name=ERASE,
+            description="What recipients are to be told of the erasures that have begun, encrypted until handed over.",
+        )
+    )
 
     @multi_asset(name="sweep_erased", specs=specs, required_resource_keys={"run"}, pool=VAULT_POOL)
     def sweep(context: AssetExecutionContext) -> Iterable[MaterializeResult[None]]:
         touched = steps.prepare_erasures(context.resources.run)
         for purpose in policy.purposes:
             yield MaterializeResult(asset_key=swept_key(purpose), metadata={"must_be_rebuilt": purpose in touched})
+        yield MaterializeResult(asset_key=NOTICES)
 
     return sweep
 
@@ -63,7 +73,7 @@ def _emptied(policy: Policy) -> AssetsDefinition:
 def _certificates(policy: Policy) -> AssetsDefinition:
     @asset(
         key=CERTIFICATES,
-        deps=[*(published_key(purpose) for purpose in policy.purposes), EMPTIED],
+        deps=[*(published_key(purpose) for purpose in policy.purposes), EMPTIED, NOTICES],
         group_name=ERASE,
         kinds={"json"},
         required_resource_keys={"run"},

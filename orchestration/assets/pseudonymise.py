@@ -40,6 +40,7 @@ def _people(policy: Policy) -> AssetsDefinition:
         description="The vault: a random secret for each person and their aliases as keyed hashes.",
     )
     def people(context: AssetExecutionContext) -> MaterializeResult[None]:
+        steps.ask_registries(context.resources.run)
         return MaterializeResult(metadata={"new_people": steps.register_people(context.resources.run)})
 
     return people

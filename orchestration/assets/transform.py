@@ -7,6 +7,7 @@ from typing import Any
 
 from dagster import (
     AssetCheckResult,
+    AssetCheckSeverity,
     AssetDep,
     AssetExecutionContext,
     AssetKey,
@@ -98,6 +99,7 @@ def _results(assets: AssetsDefinition, build: DbtBuild) -> Iterable[Happening]:
                 asset_key=check.asset_key,
                 check_name=check.name,
                 passed=_passed(node),
+                severity=AssetCheckSeverity.WARN if node.status == "warn" else AssetCheckSeverity.ERROR,
                 metadata={"failing_rows": node.failures or 0},
             )
 

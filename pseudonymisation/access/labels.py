@@ -22,6 +22,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "customer": ("Kunde", "Customer"),
     "person": ("Person", "Person"),
     "bank_account": ("Bankkonto", "Bank account"),
+    "card": ("Kort for utbetaling", "Payout card"),
     "payment_method": ("Betalingsmåter", "Payment methods"),
     "payment_intent": ("Betalingsforsøk", "Payment attempts"),
     "charge": ("Betalinger", "Charges"),

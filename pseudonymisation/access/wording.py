@@ -185,7 +185,7 @@ TEXTS: dict[str, Pair] = {
 PURPOSES: dict[str, tuple[str, str, str]] = {
     "matching": (
         "Koble behov og tilbud",
-        "Å se hvordan forespørsler finner tilbydere, hvor tilbud mangler, og vise bedre treff.",
+        "Å se hvordan forespørsler finner tilbydere, hvor tilbud mangler og hva oppdragene er verdt, og vise bedre treff.",
         "Leiis og brukernes interesse i en markedsplass som finner rett tilbyder; med kode, uten tekst og uten nøyaktig sted.",
     ),
     "fraud": (
@@ -224,8 +224,21 @@ TREATMENTS: dict[str, Pair] = {
     "coarsen_time": ("avrundet: {parameter}", "rounded: {parameter}"),
     "coarsen_place": ("bare kommunen", "the municipality only"),
     "coarsen_amount": ("avrundet til nærmeste {parameter}", "rounded to the nearest {parameter}"),
+    "coarsen_position": ("avrundet til nærmeste {parameter} grader", "rounded to the nearest {parameter} degrees"),
+    "coarsen_provider_position": (
+        "bare for tilbydere, avrundet til nærmeste {parameter} grader",
+        "of providers only, rounded to the nearest {parameter} degrees",
+    ),
     "coarsen_network": ("bare nettverket, som kode", "the network only, as a code"),
     "flag": ("bare ja eller nei", "yes or no only"),
+    "validate": (
+        "om verdien er gyldig etter registeret, og ellers bare en kode eller kommunen",
+        "whether the value is valid by its register, and otherwise a code or the municipality only",
+    ),
+    "registered_name": (
+        "bare om navnet stemmer med Enhetsregisteret",
+        "only whether the name agrees with the register of organisations",
+    ),
     "derive": ("bare kjennetegn (som lengde), ikke innholdet", "features only (such as length), not the content"),
 }
 

@@ -2,7 +2,7 @@
 
 A column descends from the columns that its value is computed from, through every CTE, subquery and model between. A model
 also descends, row by row, from every table that decides which rows it has. What cannot be followed is not left out:
-the model then descends from every column of every table that it reads.
+the model then descends from every column of every table that it reads. So does a model that is a program.
 """
 
 from collections.abc import Iterable, Mapping
@@ -73,10 +73,14 @@ def trace_models(models: Iterable[Model], sources: Mapping[str, Lineage]) -> dic
 
 def _trace_model(model: Model, known: Mapping[str, Lineage]) -> Lineage:
     parents = [known[parent] for parent in model.parents if parent in known]
+    every = frozenset[Origin]().union(*(parent.origins for parent in parents))
+    rows = frozenset[str]().union(*(parent.tables for parent in parents))
     try:
         missing = sorted(model.parents - set(known))
         if missing:
             raise UnresolvedError(f"it reads {', '.join(missing)}, which the purpose does not have")
+        if model.is_python:
+            return Lineage(columns=dict.fromkeys(model.columns, every), tables=rows)
         full = Statement(model.sql, known)
         columns, tables = full.columns, full.tables
         if model.incremental_sql is not None:
@@ -87,13 +91,12 @@ def _trace_model(model: Model, known: Mapping[str, Lineage]) -> Lineage:
             columns = {name: columns[name] | again.columns[name] for name in columns}
             tables |= again.tables
     except (UnresolvedError, SqlglotError) as error:
-        every = frozenset[Origin]().union(*(parent.origins for parent in parents))
         return Lineage(
             columns=dict.fromkeys((*model.columns, "*"), every),
-            tables=frozenset[str]().union(*(parent.tables for parent in parents)),
+            tables=rows,
             unresolved=str(error).splitlines()[0] if str(error) else type(error).__name__,
         )
-    return Lineage(columns=columns, tables=tables.union(*(parent.tables for parent in parents)))
+    return Lineage(columns=columns, tables=tables | rows)
 
 
 class Statement:

@@ -31,6 +31,7 @@ class Hook:
 class Model:
     """One model, seed, snapshot or operation. `relation` is schema.table; `parents` and the hooks' `reads` are relations too.
 
+    `is_python`: its `sql` is a program, of which only the columns that its YAML describes are known.
     `incremental_sql` is what an incremental model runs once its table is there; None for every other model.
     `erasure` is what its `meta` says, as it stands there. `has_other_hooks`: it has hooks that do more than remove its rows.
     """
@@ -50,6 +51,7 @@ class Model:
     strategy: str | None
     hooks: tuple[Hook, ...]
     has_other_hooks: bool
+    is_python: bool = False
 
 
 def read_models(full: Mapping[str, Any], incremental: Mapping[str, Any]) -> list[Model]:
@@ -99,6 +101,7 @@ def _model(
         hooks=tuple(_hook(hook["sql"], by_name, macros) for hook in config.get("pre-hook", [])),
         has_other_hooks=bool(config.get("post-hook"))
         or any(not REMOVAL.fullmatch(hook["sql"].strip()) for hook in config.get("pre-hook", [])),
+        is_python=node.get("language") == "python",
     )
 
 

@@ -80,7 +80,7 @@ def _databases(
                 named = frozenset(public) | own.get("published", frozenset())
                 key = keys.purpose_key(purpose, "published")
                 yield Database(place=f"published/{purpose}", path=path, key=key, named=named)
-    for zone, path in (("vault", home.vault_file), ("held", home.held_file)):
+    for zone, path in (("vault", home.vault_file), ("held", home.held_file), ("notices", home.notices_file)):
         yield Database(place=zone, path=path, key=keys.zone_key(zone), named=own.get(zone, frozenset()))
 
 

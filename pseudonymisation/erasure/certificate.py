@@ -28,6 +28,11 @@ OUT_OF_REACH = (
     "copies that readers made of published data",
 )
 
+UNSENT_NOTICES = (
+    "until a notice is handed over, it holds the names by which its recipient knows the person, encrypted, in the zone of "
+    "notices: with what is held by law, the only place where something that identifies the person may be left"
+)
+
 COMPLAINTS = "Datatilsynet, www.datatilsynet.no; Leii: post@leii.no"
 
 
@@ -134,8 +139,26 @@ def summary_of(path: Path) -> list[str]:
         if held
         else "Nothing is held.",
         f"{scanned} columns of {len(body['scanned'])} files were searched afterwards; nothing about the person was found.",
+        *_told(body),
         "It does not speak of: " + "; ".join(body["out_of_reach"]) + ".",
     ]
+
+
+def _told(body: dict[str, Any]) -> list[str]:
+    """Certificates from before there were notices say nothing of recipients."""
+    told = body.get("recipients", [])
+    said = {
+        "waiting": "A notice waits to be handed over to {}; until then it holds the names by which they know the person.",
+        "handed_over": "{} had been told when this was issued.",
+        "unnamed": "{} could not be told: nothing in the sources named the person to them any more.",
+    }
+    lines = []
+    for state, sentence in said.items():
+        names = [one["title"] or one["recipient"] for one in told if one["told"] == state]
+        lines += [sentence.format(", ".join(names))] if names else []
+    return lines or ["No recipient outside Leii was known to have been given anything about the person."] * (
+        "recipients" in body
+    )
 
 
 def _check_chain(path: Path, body: dict[str, Any]) -> Sequence[str]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pseudonymisation.erasure.eligibility import Jobs, Ruling, rule
 from pseudonymisation.erasure.jobs import jobs_in_books, jobs_of
-from storage import Workspace
+from storage import LeiiError, Workspace
 
 VANISHED_SHARE_LIMIT = 0.05
 VANISHED_COUNT_LIMIT = 20
@@ -112,6 +112,38 @@ def enter_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> str 
         [(hashed, r.decision, r.eligible_at, workspace.now, workspace.now) for hashed, r in rows],
     )
     return None
+
+
+def enter_cookie(con: duckdb.DuckDBPyConnection, workspace: Workspace, cookie: str) -> None:
+    """Write a cookie that no account is tied to into the ledger: who brings it is whoever's browser holds it, and it has no
+    jobs. It is used and forgotten as an account's id is. The session is as above.
+
+    Raises LeiiError, with nothing written, for a cookie that nothing is kept under, that an account used, or that is erased.
+    """
+    is_known, is_erased, is_shared = _one(
+        con,
+        """
+        SELECT hash IN (SELECT alias_hash FROM vault.alias WHERE kind = 'anonymous'),
+            hash IN (SELECT alias_hash FROM vault.tombstone), hash IN (SELECT cookie_hash FROM vault.cookie_link)
+        FROM (SELECT alias_hash('anonymous', ?) AS hash)
+        """,
+        [cookie],
+    )
+    if is_erased:
+        raise LeiiError(
+            "this cookie is erased already, or its erasure has begun: `leii erase` carries on what has begun"
+        )
+    if not is_known:
+        raise LeiiError("nothing is kept under this cookie: check that it is the anonymousId, whole and unchanged")
+    if is_shared:
+        raise LeiiError(
+            "an account has used this cookie, so what is kept under it is that person's: they ask for it in the app, "
+            "which verifies who they are"
+        )
+    con.execute(
+        "INSERT INTO vault.request VALUES (NULL, alias_hash('anonymous', ?), NULL, 'eligible', ?, ?, ?)",
+        [cookie, *[workspace.now] * 3],
+    )
 
 
 def open_cases(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
@@ -244,7 +276,7 @@ def _ruling_table(rulings: list[tuple[Request, Ruling]]) -> pa.Table:
     )
 
 
-def _one(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = con.execute(sql).fetchone()
+def _one(con: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[str] = ()) -> tuple[Any, ...]:
+    row = con.execute(sql, list(parameters)).fetchone()
     assert row is not None
     return row

@@ -6,6 +6,7 @@ Every step is written down when it is done and can be done again, so that a cras
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ import duckdb
 from ingestion.landing import open_landing
 from pseudonymisation.access.exports import remove_exports_of
 from pseudonymisation.compaction import compact_if_due
-from pseudonymisation.erasure.certificate import issue_certificate
+from pseudonymisation.erasure.certificate import UNSENT_NOTICES, issue_certificate
 from pseudonymisation.erasure.held import expire_held, hold_banned, open_held
 from pseudonymisation.erasure.jobs import BOOKS
 from pseudonymisation.erasure.ledger import (
     block_cases,
     cases_in,
+    enter_cookie,
     enter_requests,
     enter_vanished,
     move_cases,
@@ -31,13 +33,17 @@ from pseudonymisation.erasure.receipts import Receipt, read_receipts
 from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sweep_purpose
 from pseudonymisation.erasure.verify import Scan, obstacles, scan_purpose
 from pseudonymisation.loading import create_tables, open_purpose
+from pseudonymisation.notices.store import Told, cases_looked_at, open_notices, told_of_case
 from pseudonymisation.policy.model import Policy
+from pseudonymisation.registries.answers import forget_answers
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import note_purge_due, open_vault, purge_if_due
 from storage import Workspace
 
 FLAGS = "fraud"
 """The purpose whose flags carry an id that the app sends back."""
+
+NO_NOTICES = "notices: it is not known yet which recipients are to be told"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +63,21 @@ class ErasureResult:
     blocked: tuple[str, ...]
 
 
-def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasurePreparation:
-    """Rule on every request, tombstone who is eligible, and sweep the source tables of every purpose."""
+def prepare_erasures(
+    workspace: Workspace, policy: Policy, dsn: str, *, cookie: str | None = None
+) -> ErasurePreparation:
+    """Rule on every request, tombstone who is eligible, and sweep the source tables of every purpose.
+
+    `cookie`: an anonymousId that is to be erased as well; see `enter_cookie` for what is refused.
+    """
     with workspace.connect() as con:
         expire_held(con, workspace)
         with open_vault(con, workspace):
             prepare_session(con, workspace, BOOKS)
             enter_requests(con, workspace, dsn)
             warning = enter_vanished(con, workspace)
+            if cookie is not None:
+                enter_cookie(con, workspace, cookie)
             prepare_session(con, workspace, FLAGS)
             open_cases(con, workspace)
             tombstoned = cases_in(con, "tombstoned")
@@ -73,6 +86,7 @@ def prepare_erasures(workspace: Workspace, policy: Policy, dsn: str) -> ErasureP
                 for purpose in policy.purposes:
                     _sweep(con, workspace, policy, purpose, tombstoned)
             forget_quarantined(con, workspace)  # in every pass, as a broken line may come again
+            forget_answers(con, workspace)
             move_cases(con, tombstoned, "swept", workspace.now)
             pending = cases_in(con, "swept", "recomputed", "published")
     return ErasurePreparation(
@@ -89,7 +103,9 @@ def finish_erasures(workspace: Workspace, policy: Policy) -> ErasureResult:
     with workspace.connect() as con:
         with open_vault(con, workspace):
             blocked = _verify_rebuilt(con, workspace, policy)
-            published = cases_in(con, "published")
+            everyone = cases_in(con, "published")
+            published = _with_notices(con, workspace, everyone)
+            blocked += [NO_NOTICES] if len(published) < len(everyone) else []
         if published:
             for purpose in policy.purposes:
                 compact_if_due(workspace, purpose)
@@ -183,11 +199,22 @@ def _verify_rebuilt(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy
     return [reason for reasons in anywhere.values() for reason in reasons]
 
 
+def _with_notices(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[str]) -> list[str]:
+    """Those whose notices to recipients are made: nothing could name the others to anybody once they are forgotten."""
+    if not cases:
+        return []
+    with open_notices(con, workspace):
+        looked_at = cases_looked_at(con)
+    block_cases(con, {case: [NO_NOTICES] for case in cases if case not in looked_at}, workspace.now)
+    return [case for case in cases if case in looked_at]
+
+
 def _forget(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[str]) -> None:
     """Destroy the secrets and every alias of these people; only tombstones stay."""
     mine = "SELECT {} FROM vault.erasing_alias WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?))"
     con.execute("BEGIN")
-    con.execute(f"DELETE FROM vault.subject WHERE subject_id IN ({mine.format('subject_id')})", [cases])
+    for table in ("subject", "disclosure"):
+        con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN ({mine.format('subject_id')})", [cases])
     for table in ("alias", "vanished"):
         con.execute(f"DELETE FROM vault.{table} WHERE alias_hash IN ({mine.format('alias_hash')})", [cases])
     for column in ("cookie_hash", "account_hash"):
@@ -224,7 +251,10 @@ def _certify_case(
     ).fetchone()
     assert row is not None
     certificate_id = str(row[0])
-    issue_certificate(workspace, certificate_id, _content(con, policy, case, row[1], scans))
+    with open_notices(con, workspace):
+        told = told_of_case(con, case)
+    content = _content(con, policy, case, row[1], scans) | _recipients(policy, told)
+    issue_certificate(workspace, certificate_id, content)
     con.execute("BEGIN")
     con.execute(
         "UPDATE vault.tombstone SET certificate_id = ? WHERE alias_hash IN "
@@ -238,6 +268,28 @@ def _certify_case(
     note_purge_due(con, workspace)
     con.execute("COMMIT")
     return certificate_id
+
+
+def _recipients(policy: Policy, told: Sequence[Told]) -> dict[str, Any]:
+    """Who is told, and who is not and why. That a notice waits is no gap in the erasure, but it must be said where."""
+    titles = {name: recipient.title for name, recipient in policy.recipients.items()}
+    return {
+        "recipients": [
+            {
+                "recipient": one.recipient,
+                "title": titles.get(one.recipient),
+                "notice_id": one.notice_id,
+                "told": one.state,
+            }
+            for one in told
+        ],
+        "recipients_not_told": [
+            {"recipient": name, "title": one.title, "why": one.not_told["erasure"]}
+            for name, one in policy.recipients.items()
+            if one.is_given and "erasure" in one.not_told
+        ],
+        "unsent_notices": UNSENT_NOTICES if any(one.state == "waiting" for one in told) else None,
+    }
 
 
 def _content(

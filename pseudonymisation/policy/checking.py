@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pseudonymisation.loading_sql import outputs_of
 from pseudonymisation.policy.model import FLAG_KIND, NATURAL_TYPES, SUBJECT_KINDS, Column, Policy, Purpose, Table
 from pseudonymisation.policy.reading import PolicyError, known_categories, known_data_uses
+from pseudonymisation.policy.recipients import check_recipient
 from pseudonymisation.treatments import TREATMENTS
 from storage import LeiiError
 
@@ -18,6 +19,11 @@ def check_policy(policy: Policy) -> list[str]:
     problems = [problem for purpose in policy.purposes.values() for problem in _check_purpose(purpose)]
     for table in policy.tables.values():
         problems.extend(_check_table(policy, table))
+    app = {
+        table.name: {path: (column.category, column.identifier) for path, column in table.columns.items()}
+        for table in policy.tables_from("app_db")
+    }
+    problems += [problem for recipient in policy.recipients.values() for problem in check_recipient(recipient, app)]
     return problems
 
 

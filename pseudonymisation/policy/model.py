@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pseudonymisation.policy.recipients import Recipient
+
 OnErasure = Literal["delete", "delete_if_alone", "detach"]
 
 SUBJECT_KINDS = ("account", "stripe_customer", "stripe_account", "anonymous")
@@ -127,6 +129,7 @@ class Policy:
 
     purposes: Mapping[str, Purpose]
     tables: Mapping[tuple[str, str], Table]
+    recipients: Mapping[str, Recipient]
 
     def table(self, source: str, name: str) -> Table:
         return self.tables[(source, name)]

@@ -11,6 +11,7 @@ from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pseudonymisation.policy.model import Column, HeldByLaw, OnErasure, Policy, Purpose, Table, Treatment
+from pseudonymisation.policy.recipients import read_recipients
 from storage import LeiiError
 
 SOURCES = ("app_db", "stripe", "events")
@@ -90,10 +91,11 @@ def load_policy() -> Policy:
 
 
 def read_policy(folder: Path) -> Policy:
-    """Read purposes.yml and one file a source. Raises PolicyError with every fault of shape that was found."""
+    """Read purposes.yml, recipients.yml and one file a source. Raises PolicyError with every fault of shape that was found."""
     problems: list[str] = []
     purposes = _validated(folder / "purposes.yml", _PurposesFile, problems)
     sources = [_validated(folder / f"{source}.yml", _SourceFile, problems) for source in SOURCES]
+    recipients = read_recipients(folder, problems)
     if problems or purposes is None:
         raise PolicyError(problems)
     known = {name: _purpose(name, raw) for name, raw in purposes.purposes.items()}
@@ -105,7 +107,7 @@ def read_policy(folder: Path) -> Policy:
     }
     if problems:
         raise PolicyError(problems)
-    return Policy(purposes=known, tables=tables)
+    return Policy(purposes=known, tables=tables, recipients=recipients)
 
 
 def known_categories() -> frozenset[str]:

@@ -44,17 +44,17 @@ def requests_of_twelve_weeks(town: PublishedTown) -> str:
         "matching",
         """
         WITH newest AS (
-            SELECT max(week_start) AS week_start FROM marts.agg_liquidity_week, about
-            WHERE requests > 0 AND week_start <= CAST(built_at AS DATE) - 7
+            SELECT max(date_trunc('week', requested_at)) AS week_start FROM marts.fct_request, about
+            WHERE date_trunc('week', requested_at) <= CAST(built_at AS DATE) - 7
         )
-        SELECT sum(requests) FROM marts.agg_liquidity_week AS cell, newest
-        WHERE cell.week_start <= newest.week_start AND cell.week_start > newest.week_start - INTERVAL 84 DAY
+        SELECT count(*) FROM marts.fct_request, newest
+        WHERE requested_at < week_start + INTERVAL 7 DAY AND requested_at >= week_start - INTERVAL 77 DAY
         """,
     )
 
 
 def flags(town: PublishedTown) -> str:
-    return _number(town, "fraud", "SELECT count(*) FROM marts.fct_flag")
+    return _number(town, "fraud", "SELECT count(*) FROM marts.fct_flag WHERE status IN ('active', 'contested')")
 
 
 def certificates(town: PublishedTown) -> str:
@@ -129,7 +129,10 @@ def test_the_fraud_page_says_that_a_person_decides_and_shows_no_whole_pseudonym(
     shown = visit.open(*PAGES["fraud"])
     expect(shown.get_by_text("A person decides.")).to_be_visible()
     everything = b"".join(received)
-    accounts = town.query("fraud", "SELECT account_id::VARCHAR AS id, flag_id FROM marts.fct_flag")
+    accounts = town.query(
+        "fraud",
+        "SELECT account_id::VARCHAR AS id, flag_id FROM marts.fct_flag WHERE status IN ('active', 'contested')",
+    )
     assert all(account[:8].encode() in everything for account in accounts["id"])
     assert [account for account in accounts["id"] if account.encode() in everything] == []
     assert [flag for flag in accounts["flag_id"] if flag.removeprefix("flag_").encode() in everything] == []
@@ -149,7 +152,8 @@ def test_a_new_version_is_shown_without_a_restart_or_a_click(visit: Visit, town:
     workspace, key = town.workspace, town.keyring.purpose_key("fraud", "warehouse")
     with workspace.connect() as con, attached(con, town.home.warehouse_file("fraud"), "warehouse", key):
         con.execute(
-            "DELETE FROM warehouse.marts.fct_flag WHERE flag_id = (SELECT min(flag_id) FROM warehouse.marts.fct_flag)"
+            "DELETE FROM warehouse.marts.fct_flag WHERE flag_id = "
+            "(SELECT min(flag_id) FROM warehouse.marts.fct_flag WHERE status IN ('active', 'contested'))"
         )
     publish_purpose(workspace, "fraud", fresh_manifest(town.home))
     after = flags(town)

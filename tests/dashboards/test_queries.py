@@ -41,21 +41,22 @@ def matching_copy() -> Iterator[HandMade]:
     copy = HandMade(
         f"CREATE TABLE marts.dim_category AS {CATEGORIES}",
         """
-        CREATE TABLE marts.agg_liquidity_week AS
+        CREATE TABLE marts.agg_liquidity AS
         SELECT * FROM (VALUES
             (1, 'OSLO', DATE '2026-11-02', 10::BIGINT, 4::BIGINT, 3::BIGINT, 2::BIGINT, 6::BIGINT, 2::BIGINT),
             (2, 'OSLO', DATE '2026-11-02', 5, 2, 2, 1, 0, 0),
             (1, 'BODØ', DATE '2026-11-02', 1, 1, 1, 0, 1, 1),
             (1, 'OSLO', DATE '2026-11-09', 9, 9, 9, 9, 9, 9)
-        ) AS t (category_id, municipality, week_start, searches, requests, customers, filled_requests, open_slots, open_providers)
+        ) AS t (category_id, municipality, day, searches, requests, customers, filled_requests, open_slots, open_providers)
         """,
         """
-        CREATE TABLE marts.fct_booking AS
-        SELECT * FROM (VALUES
-            (1, 'OSLO', uuid(), TIMESTAMPTZ '2026-11-03 10:00:00Z'), (2, 'OSLO', uuid(), TIMESTAMPTZ '2026-11-04 10:00:00Z'),
-            (1, NULL, uuid(), TIMESTAMPTZ '2026-11-05 10:00:00Z'), (1, 'OSLO', NULL, TIMESTAMPTZ '2026-11-03 10:00:00Z'),
-            (1, 'OSLO', uuid(), TIMESTAMPTZ '2026-11-10 10:00:00Z')
-        ) AS t (category_id, municipality, customer_id, requested_at)
+        CREATE TABLE marts.fct_request AS
+        SELECT category_id, municipality, md5(customer)::UUID AS customer_id, requested_at FROM (VALUES
+            (1, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-03 10:00:00Z'), (1, 'OSLO', 'per', TIMESTAMPTZ '2026-11-04 10:00:00Z'),
+            (1, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-05 10:00:00Z'), (1, 'OSLO', 'ola', TIMESTAMPTZ '2026-11-08 23:59:00Z'),
+            (2, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-04 10:00:00Z'), (2, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-06 10:00:00Z'),
+            (1, 'BODØ', 'bodil', TIMESTAMPTZ '2026-11-05 10:00:00Z'), (1, 'OSLO', 'nina', TIMESTAMPTZ '2026-11-10 10:00:00Z')
+        ) AS t (category_id, municipality, customer, requested_at)
         """,
         """
         CREATE TABLE marts.fct_request_funnel AS
@@ -67,8 +68,8 @@ def matching_copy() -> Iterator[HandMade]:
         """,
         "CREATE TABLE marts.dim_provider AS SELECT md5(i::VARCHAR)::UUID AS provider_id, 'OSLO' AS municipality FROM range(4) AS t (i)",
         """
-        CREATE TABLE marts.agg_provider_utilisation AS
-        SELECT md5(i::VARCHAR)::UUID AS provider_id, DATE '2026-11-02' AS week_start, 60 * i AS open_minutes,
+        CREATE TABLE marts.fct_provider_capacity_hour AS
+        SELECT md5(i::VARCHAR)::UUID AS provider_id, DATE '2026-11-02' + CAST(i AS INTEGER) AS day, 60 * i AS open_minutes,
             180 AS booked_minutes
         FROM range(4) AS t (i)
         """,
@@ -92,13 +93,13 @@ def test_liquidity_sums_over_what_is_chosen(matching_copy: HandMade) -> None:
 
 def test_people_behind_a_row_are_never_taken_for_more_than_are_known(matching_copy: HandMade) -> None:
     everything = matching.liquidity(matching_copy, Choice(period=WEEK), []).row(0, named=True)
-    assert everything["customers_at_least"] == 3
+    assert everything["customers"] == 4  # kari asks in two categories and is one
     assert everything["providers_at_least"] == 3  # with open hours; the fourth has none
     cells = matching.liquidity(matching_copy, Choice(period=WEEK), ["category_id", "municipality"])
-    assert cells.select("category_id", "municipality", "customers_at_least", "providers_at_least").rows() == [
+    assert cells.select("category_id", "municipality", "customers", "providers_at_least").rows() == [
         (1, "BODØ", 1, 1),
         (1, "OSLO", 3, 2),
-        (2, "OSLO", 2, 0),
+        (2, "OSLO", 1, 0),
     ]
 
 
@@ -170,7 +171,7 @@ def test_flags_tell_reasons_in_english_and_no_whole_pseudonym() -> None:
         """
         CREATE TABLE marts.fct_flag AS
         SELECT 'flag_' || md5('flag') AS flag_id, md5('x')::UUID AS account_id, 0.6 AS score, 'review' AS recommended_action,
-            TIMESTAMPTZ '2026-11-01 00:00:00Z' AS issued_at, TIMESTAMPTZ '2027-01-30 00:00:00Z' AS expires_at,
+            TIMESTAMPTZ '2026-11-01 00:00:00Z' AS issued_at, 'active' AS status, TIMESTAMPTZ '2027-01-30 00:00:00Z' AS expires_at,
             '[{"code": "ID02", "text": "Kort delt", "value": 3, "threshold": 2}, '
             || '{"code": "OLD", "text": "Gammel", "value": 1.5, "threshold": 1}]' AS reasons
         """,

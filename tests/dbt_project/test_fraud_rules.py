@@ -20,7 +20,7 @@ EXPECTED: dict[str, set[str]] = {
     "ATO01": {"guessed at", "robbed provider"},
     "ATO02": {"visited from abroad", "visited after failures", "robbed provider", "edited long after"},
     "ATO03": {"robbed provider"},
-    "DEV01": {"six devices"},
+    "DEV01": {"six devices", "impatient", "settled"},
     "DEV02": {"twenty-five networks"},
     "DEV03": {"four countries"},
     "ID01": {"phone a", "phone b"},
@@ -36,8 +36,14 @@ EXPECTED: dict[str, set[str]] = {
     "CHT02": {"advertiser"},
     "PAY01": {"risky payer", "highest payer"},
     "PAY02": {"declined payer", "farm a", "farm b", "farm c"},
-    "PAY04": {"warned payer", "disputed payer"},
+    "PAY03": {"carder"},
+    "PAY04": {"warned payer", "disputed payer", "defrauded a", "defrauded b", "defrauded once"},
+    "PAY05": {"spender"},
+    "PAY06": {"paid by fraud"},
+    "PRO01": {"bonus a", "bonus b"},
+    "REG01": {"false company", "bankrupt company", "unproven impostor"},
     "HAR01": {"harasser"},
+    "NEW01": {"impatient"},
 }
 
 
@@ -120,10 +126,10 @@ class Market:
             topic=topic, opened_at=ago(20), closed_at=ago(18) if closed else None,
         )  # fmt: skip
 
-    def profile(self, name: str, bank: str, updated: str) -> None:
+    def profile(self, name: str, bank: str, updated: str, **values: Any) -> None:
         self.add(
             "app_db__provider_profile", account_id=self.who(name, is_provider=True), updated_at=updated,
-            bank_account=self.uid(f"bank {bank}"),
+            bank_account=self.uid(f"bank {bank}"), **values,
         )  # fmt: skip
 
     def insert(self, project: PurposeProject) -> None:
@@ -300,6 +306,64 @@ def payments(market: Market) -> None:
         )  # fmt: skip
 
 
+def habits_of_paying(market: Market) -> None:
+    for number in range(3):
+        market.charge("carder", ago(10 - number), card=f"stolen {number}")
+        market.charge("orderly", ago(60 - 20 * number), card=f"replaced {number}")
+        market.charge("spender", ago(30 - number), amount=40_000)
+        market.charge("steady", ago(30 - number), amount=40_000)
+        market.charge("occasional", ago(80 - number), amount=40_000)
+    market.charge("spender", ago(20), amount=400_000)
+    market.charge("steady", ago(20), amount=100_000)
+    market.charge("occasional", ago(20), amount=400_000)
+    for payer, provider in (
+        ("defrauded a", "paid by fraud"), ("defrauded b", "paid by fraud"), ("defrauded once", "paid by one fraud"),
+        ("honest payer a", "paid by one fraud"), ("honest payer b", "paid honestly"),
+    ):  # fmt: skip
+        charge = market.charge(payer, ago(20), provider_id=market.who(provider))
+        if payer.startswith("defrauded"):
+            market.add(
+                "stripe__radar_early_fraud_warning", early_fraud_warning_id=market.fresh(), charge_id=charge, created_at=ago(15),
+            )  # fmt: skip
+
+
+def promotions(market: Market) -> None:
+    for name, device, code in (
+        ("bonus a", "bonus", "1"), ("bonus b", "bonus", "1"), ("friend 1", "friend 1", "2"), ("friend 2", "friend 2", "2"),
+        ("flatmate 1", "flat", "3"), ("flatmate 2", "flat", "4"),
+    ):  # fmt: skip
+        market.who(name, referral_code=market.uid(f"code {code}"), created_at=ago(100))
+        market.login(name, ago(20), device=device)
+
+
+def registers(market: Market) -> None:
+    market.profile("false company", "own 3", ago(30), org_number_validity="invalid", bank_account_validity="invalid")
+    market.profile("bankrupt company", "own 4", ago(30), org_number_validity="valid", organisation_is_bankrupt=True)
+    market.profile("sound company", "own 5", ago(30), org_number_validity="valid", organisation_registration="valid")
+    market.profile(
+        "unasked company", "own 6", ago(30), org_number_validity="valid", organisation_registration="unknown"
+    )
+    for name, bank, status, days in (
+        ("unproven impostor", "own 7", "requires_input", 20), ("unproven", "own 10", "requires_input", 20),
+        ("proven", "own 8", "verified", 20), ("proving", "own 9", "requires_input", 1),
+    ):  # fmt: skip
+        market.profile(name, bank, ago(30), name_is_as_registered=not name.endswith("impostor"))
+        market.add(
+            "stripe__identity_verification_session", verification_session_id=market.fresh(), account_id=market.who(name),
+            status=status, created_at=ago(days),
+        )  # fmt: skip
+
+
+def newcomers(market: Market) -> None:
+    market.who("impatient", created_at=ago(12))
+    market.who("settled", created_at=ago(90))
+    market.who("just here", created_at=ago(2))
+    for name in ("impatient", "settled"):
+        for number in range(6):
+            market.login(name, ago(number), device=f"{name} {number}")
+    market.login("just here", ago(1), device="just here's own")
+
+
 def complaints(market: Market) -> None:
     market.case("complainant 1", "harasser", "harassment")
     market.case("complainant 2", "harasser", "spam")
@@ -315,7 +379,10 @@ def build(
     new_purpose: Callable[[str], PurposeProject], uid: Uid
 ) -> tuple[PurposeProject, BuildResult, dict[UUID, str]]:
     market = Market(uid)
-    for part in (account_takeovers, devices, identities, banned, collusion, reviews, chats, payments, complaints):
+    for part in (
+        account_takeovers, devices, identities, banned, collusion, reviews, chats, payments, habits_of_paying, promotions,
+        registers, newcomers, complaints,
+    ):  # fmt: skip
         part(market)
     project = new_purpose("fraud")
     market.insert(project)
@@ -328,9 +395,20 @@ def build(
 def hits(build: tuple[PurposeProject, BuildResult, dict[UUID, str]]) -> dict[str, list[dict[str, Any]]]:
     project, _, names = build
     found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in project.query("SELECT * FROM marts.fct_rule_hit"):
+    for row in project.query("SELECT * FROM marts.fct_rule_hit WHERE NOT is_retracted"):
         found[row["rule_code"]].append({**row, "who": names[row["account_id"]]})
     return found
+
+
+def test_evidence_that_was_taken_back_is_a_hit_apart(
+    build: tuple[PurposeProject, BuildResult, dict[UUID, str]],
+) -> None:
+    project, _, names = build
+    taken_back = project.query("SELECT rule_code, account_id FROM marts.fct_rule_hit WHERE is_retracted")
+    assert {(row["rule_code"], names[row["account_id"]]) for row in taken_back} == {
+        ("PAY04", "cleared payer"),
+        ("ID03", "friend of forgiven"),
+    }
 
 
 @pytest.mark.parametrize(("rule", "who"), list(EXPECTED.items()), ids=list(EXPECTED))
@@ -343,6 +421,12 @@ def test_rule_hits_its_case_and_nobody_who_looks_like_it(
 def test_every_rule_has_a_case_here(build: tuple[PurposeProject, BuildResult, dict[UUID, str]]) -> None:
     project, _, _ = build
     assert {row["rule_code"] for row in project.query("SELECT rule_code FROM marts.dim_rule")} == set(EXPECTED)
+
+
+def test_every_rule_has_a_unit_test_that_was_run(build: tuple[PurposeProject, BuildResult, dict[UUID, str]]) -> None:
+    _, result, _ = build
+    tested = {name.split(".")[0] for name, status in result.statuses.items() if "." in name and status == "pass"}
+    assert {f"int_rule_{rule.lower()}" for rule in EXPECTED} <= tested
 
 
 @pytest.mark.parametrize(
@@ -360,7 +444,13 @@ def test_every_rule_has_a_case_here(build: tuple[PurposeProject, BuildResult, di
         ("CHT01", "poacher", 3),
         ("CHT02", "advertiser", 10),
         ("PAY02", "farm c", 3),
+        ("PAY03", "carder", 3),
+        ("PAY05", "spender", 10),
+        ("PAY06", "paid by fraud", 1),
+        ("PRO01", "bonus a", 2),
+        ("REG01", "false company", 4),
         ("HAR01", "harasser", 2),
+        ("NEW01", "impatient", 12),
     ],
 )
 def test_value_of_a_hit_is_what_the_rule_counts(

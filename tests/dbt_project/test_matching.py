@@ -29,6 +29,7 @@ class Story:
     second: BuildResult
     incremental: Tables
     untouched_rank: int
+    untouched_day: float
     full: Tables
 
 
@@ -48,6 +49,10 @@ def story(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Story:
     untouched = f"candidate_id = '{uid('r4-cia')}'"
     untouched_rank = project.query(f"SELECT rank_position FROM marts.fct_request_funnel WHERE {untouched}")[0]
     project.execute(f"UPDATE marts.fct_request_funnel SET rank_position = 3 WHERE {untouched}")
+    (untouched_day,) = project.query(
+        "SELECT p90_minutes_to_match AS p90 FROM marts.agg_liquidity WHERE day = '2026-03-20'"
+    )
+    project.execute("UPDATE marts.agg_liquidity SET p90_minutes_to_match = NULL WHERE day = '2026-03-20'")
     incremental = project.tables(("intermediate", "marts"))
     third = project.build("--full-refresh", "--exclude-resource-type", "unit_test")
     assert third.returncode == 0, third.output
@@ -58,6 +63,7 @@ def story(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Story:
         second=second,
         incremental=incremental,
         untouched_rank=untouched_rank["rank_position"],
+        untouched_day=untouched_day["p90"],
         full=project.tables(("intermediate", "marts")),
     )
 
@@ -131,11 +137,13 @@ def demand(project: PurposeProject, uid: Uid) -> None:
         project.insert(
             "app_db__request_candidate", candidate_row(uid, request, provider, response, shown, responded, rank)
         )
-    for name, event, slug, municipality in [
-        ("e1", SEARCH, "cleaning", "OSLO"),
-        ("e2", SEARCH, "cleaning", "OSLO"),
-        ("e3", "Provider Viewed", "cleaning", "OSLO"),
-        ("e4", SEARCH, None, "OSLO"),
+    for name, event, slug, municipality, day, account in [
+        ("e1", SEARCH, "cleaning", "OSLO", "2026-03-04", None),
+        ("e2", SEARCH, "cleaning", "OSLO", "2026-03-04", "kari"),
+        ("e3", "Provider Viewed", "cleaning", "OSLO", "2026-03-04", None),
+        ("e4", SEARCH, None, "OSLO", "2026-03-04", None),
+        ("e5", SEARCH, "moving", "OSLO", "2026-03-20", None),
+        ("e6", SEARCH, "cleaning", "OSLO", "2026-03-01", "kari"),
     ]:
         project.insert(
             "events__event",
@@ -144,7 +152,9 @@ def demand(project: PurposeProject, uid: Uid) -> None:
                 "event_name": event,
                 "category_slug": slug,
                 "municipality": municipality,
-                "received_at": "2026-03-04 12:00:00+00",
+                "account_id": uid(account) if account else None,
+                "result_count": 0 if name == "e5" else 3,
+                "received_at": f"{day} 12:00:00+00",
             },
         )
 
@@ -155,6 +165,12 @@ def jobs(project: PurposeProject, uid: Uid) -> None:
         booking_row(uid, "b1", "r1", "kari", "anna", 1, "completed"),
         booking_row(uid, "b3", "r3", "ola", "anna", 2, "cancelled"),
         booking_row(uid, "b4", None, None, "bo", 1, "completed"),
+    )
+    project.insert(
+        "stripe__charge",
+        charge_row(uid, "b1", 120_000, 20_000, "2026-03-10"),
+        charge_row(uid, "b3", 60_000, 60_000, "2026-04-10"),
+        charge_row(uid, "b4", 50_000, 0, "2026-04-11"),
     )
     project.insert(
         "app_db__review",
@@ -212,6 +228,16 @@ def booking_row(
     }
 
 
+def charge_row(uid: Uid, booking: str, captured: int, refunded: int, day: str) -> dict[str, Any]:
+    return {
+        "booking_id": uid(booking),
+        "amount_captured": captured,
+        "amount_refunded": refunded,
+        "application_fee_amount": captured // 10,
+        "created_at": day,
+    }
+
+
 def go_on(project: PurposeProject, uid: Uid) -> None:
     """News, and what an erasure detaches, come in batches of their own; a deleted row leaves no batch behind."""
     project.execute(
@@ -235,6 +261,8 @@ def go_on(project: PurposeProject, uid: Uid) -> None:
         ),
         # nothing of this row changed: an incremental build must leave it alone
         f"UPDATE marts.fct_request_funnel SET rank_position = 99 WHERE candidate_id = '{uid('r4-cia')}'",
+        # nothing of this day did
+        "UPDATE marts.agg_liquidity SET p90_minutes_to_match = 99 WHERE day = '2026-03-20'",
     )
     project.insert(
         "app_db__service_request", request_row(uid, "r1", "kari", 1, "BERGEN", "2026-03-02 09:00:00+00"), batch=2
@@ -287,30 +315,76 @@ def test_booking_has_the_place_of_its_request(story: Story, uid: Uid) -> None:
     assert rows[uid("b1")]["duration_minutes"] == 150
 
 
-def test_utilisation_is_booked_over_offered_minutes(story: Story, uid: Uid) -> None:
-    rows = {row["provider_id"]: row for row in story.figures["agg_provider_utilisation"]}
-    assert (rows[uid("anna")]["open_minutes"], rows[uid("anna")]["booked_minutes"]) == (240, 180)
-    assert rows[uid("anna")]["utilisation"] == pytest.approx(180 / 420)
-    assert (rows[uid("bo")]["open_minutes"], rows[uid("bo")]["utilisation"]) == (60, 0.0)
-    assert uid("cia") not in rows
+def test_capacity_is_counted_by_the_hour(story: Story, uid: Uid) -> None:
+    rows = story.figures["fct_provider_capacity_hour"]
+    hours = [(row["open_minutes"], row["booked_minutes"]) for row in rows if row["provider_id"] == uid("anna")]
+    assert sorted(hours) == [(0, 60)] * 3 + [(60, 0)] * 4
+    assert [row["utilisation"] for row in rows if row["provider_id"] == uid("bo")] == [0.0]
+    assert uid("cia") not in {row["provider_id"] for row in rows}
+
+
+def test_a_request_says_how_far_it_came(story: Story, uid: Uid) -> None:
+    rows = {row["request_id"]: row for row in story.figures["fct_request"]}
+    seen = ("minutes_to_first_response", "minutes_to_match", "is_matched", "is_filled")
+    assert [tuple(rows[uid(r)][name] for name in seen) for r in ("r1", "r2", "r3")] == [
+        (20, 10_740, True, True),
+        (None, None, False, False),
+        (35, 1_205, True, False),
+    ]
+
+
+def test_a_search_leads_to_the_first_request_within_a_week(story: Story, uid: Uid) -> None:
+    rows = {row["search_id"]: row for row in story.figures["fct_search"]}
+    assert rows.keys() == {uid(e) for e in ("e1", "e2", "e4", "e5", "e6")}
+    assert [(rows[uid(e)]["request_id"], rows[uid(e)]["is_filled"]) for e in ("e1", "e2", "e6")] == [
+        (None, False),
+        (uid("r4"), False),
+        (uid("r1"), True),
+    ]
+    assert [rows[uid(e)]["is_zero_result"] for e in ("e1", "e5")] == [False, True]
 
 
 def test_liquidity_sets_requests_against_open_slots(story: Story) -> None:
     figures = {
-        (row["category_id"], row["municipality"], str(row["week_start"])): (
-            *(row["searches"], row["requests"], row["customers"], row["responded_requests"], row["filled_requests"]),
-            *(row["fill_rate"], row["median_minutes_to_first_response"]),
-            *(row["open_slots"], row["open_providers"], row["requests_per_open_slot"]),
+        (row["category_id"], row["municipality"], str(row["day"])): (
+            *(row["searches"], row["search_to_fill"], row["requests"], row["customers"], row["responded_requests"]),
+            *(row["fill_rate"], row["median_minutes_to_first_response"], row["median_minutes_to_match"]),
+            *(row["open_slots"], row["cancelled_by_customer"], row["health_quadrant"]),
         )
-        for row in story.figures["agg_liquidity_week"]
+        for row in story.figures["agg_liquidity"]
     }
     assert figures == {
-        (1, "OSLO", "2026-03-02"): (2, 2, 2, 1, 1, 0.5, 20.0, 2, 1, 1.0),
-        (1, "unknown", "2026-03-02"): (0, 0, 0, 0, 0, None, None, 1, 1, 0.0),
-        (2, "unknown", "2026-03-02"): (0, 1, 1, 1, 0, 0.0, 35.0, 0, 0, None),
-        (2, "OSLO", "2026-03-02"): (0, 0, 0, 0, 0, None, None, 2, 1, 0.0),
-        (1, "OSLO", "2026-03-09"): (0, 1, 1, 0, 0, 0.0, None, 0, 0, None),
+        (1, "OSLO", "2026-03-01"): (1, 1.0, 0, 0, 0, None, None, None, 0, 0, None),
+        (1, "OSLO", "2026-03-02"): (0, None, 1, 1, 1, 1.0, 20.0, 10_740.0, 1, 0, "healthy"),
+        (1, "OSLO", "2026-03-03"): (0, None, 1, 1, 0, 0.0, None, None, 1, 0, "mismatch"),
+        (1, "OSLO", "2026-03-04"): (2, 0.0, 0, 0, 0, None, None, None, 0, 0, None),
+        (1, "unknown", "2026-03-04"): (0, None, 0, 0, 0, None, None, None, 1, 0, None),
+        (2, "OSLO", "2026-03-02"): (0, None, 0, 0, 0, None, None, None, 1, 0, None),
+        (2, "OSLO", "2026-03-03"): (0, None, 0, 0, 0, None, None, None, 1, 0, None),
+        (2, "unknown", "2026-03-08"): (0, None, 1, 1, 1, 0.0, 35.0, 1_205.0, 0, 0, "short_of_supply"),
+        (1, "OSLO", "2026-03-09"): (0, None, 1, 1, 0, 0.0, None, None, 0, 0, "short_of_supply"),
+        (2, "unknown", "2026-03-09"): (0, None, 0, 0, 0, None, None, None, 0, 1, None),
+        (2, "OSLO", "2026-03-20"): (1, None, 0, 0, 0, None, None, None, 0, 0, None),
     }
+
+
+def test_days_and_hours_of_the_week_add_up_to_the_same(story: Story) -> None:
+    for name in ("searches", "requests", "filled_requests", "open_slots", "cancelled_by_customer"):
+        by_day, by_hour = (sum(row[name] for row in story.figures[t]) for t in ("agg_liquidity", "agg_liquidity_hour"))
+        assert by_day == by_hour > 0, name
+
+
+def test_unmet_need_counts_searches_in_vain(story: Story) -> None:
+    found = {(row["category_id"], str(row["day"])): row for row in story.figures["agg_unmet_need"]}
+    assert (found[(2, "2026-03-20")]["zero_result_searches"], found[(2, "2026-03-20")]["zero_result_share"]) == (1, 1.0)
+    assert found[(1, "2026-03-02")]["unfilled_requests"] == 0
+
+
+def test_unit_economics_nets_refunds(story: Story) -> None:
+    rows = {str(row["month_start"]): row for row in story.figures["agg_unit_economics"] if row["cohort_month"]}
+    assert float(rows["2026-03-01"]["gmv_nok"]) == 1_000.0
+    assert rows["2026-03-01"]["take_rate"] == pytest.approx(0.12)
+    assert (float(rows["2026-04-01"]["gmv_nok"]), rows["2026-04-01"]["take_rate"]) == (0.0, None)
 
 
 def test_ratings_are_drawn_to_the_mean_of_all_providers(story: Story, uid: Uid) -> None:
@@ -339,6 +413,7 @@ def test_an_incremental_build_leaves_what_a_full_build_of_the_same_sources_gives
 
 def test_an_incremental_build_leaves_rows_alone_whose_inputs_did_not_change(story: Story) -> None:
     assert story.untouched_rank == 99
+    assert story.untouched_day == 99
 
 
 def test_an_erased_person_is_in_no_table_after_an_incremental_build(story: Story, uid: Uid) -> None:
@@ -354,7 +429,7 @@ def test_every_model_is_described_and_says_whose_data_it_holds(story: Story) -> 
 
 def test_every_municipality_is_in_the_register_or_unknown(story: Story) -> None:
     known = register_of_municipalities() | {"unknown", None}
-    for table in ("fct_request_funnel", "fct_booking", "agg_liquidity_week", "dim_provider"):
+    for table in ("fct_request_funnel", "fct_booking", "fct_request", "agg_liquidity", "dim_provider"):
         assert {row["municipality"] for row in story.figures[table]} <= known, table
 
 

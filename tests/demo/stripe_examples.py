@@ -114,6 +114,7 @@ def _payouts() -> list[Object]:
     return [
         example("balance_transaction", "txn_0", source="ch_0", _payout="po_1"),
         example("balance_transaction", "txn_1", source="re_1", type="refund", created=TODAY - 2 * DAY),
+        example("topup", "tu_1"),
         example("payout", "po_1", arrival_date=TODAY, status="paid"),
         example("payout", "po_2", arrival_date=TODAY + 2 * DAY, created=TODAY),
         example("payout", "po_shop", _account=SHOP, destination="ba_1"),

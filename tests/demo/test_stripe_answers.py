@@ -82,6 +82,7 @@ READERS: dict[str, tuple[str, Reader, Reader]] = {
         lambda c: c.v1.balance_transactions.retrieve("txn_0"),
     ),
     "payout": ("po_1", lambda c: c.v1.payouts.list(), lambda c: c.v1.payouts.retrieve("po_1")),
+    "topup": ("tu_1", lambda c: c.v1.topups.list(), lambda c: c.v1.topups.retrieve("tu_1")),
     "radar.early_fraud_warning": (
         "issfr_1",
         lambda c: c.v1.radar.early_fraud_warnings.list(),

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from demo.world.cast import FRAUD_ROLES, PRIVACY_ROLES, planned
+from demo.world.cast import FRAUD_ROLES, PRIVACY_ROLES, fraud_kinds, planned
 from demo.world.privacy import CASES
 from tests.demo.conftest import World
 
@@ -37,7 +37,7 @@ def fingerprints(world: World) -> dict[str, str]:
 
 def test_the_truth_names_every_kind_and_only_accounts_that_exist(world: World) -> None:
     truth = world.truth("fraud")
-    assert {row["kind"] for row in truth} == set(FRAUD_ROLES)
+    assert {row["kind"] for row in truth} == set(fraud_kinds(60))
     ids = [row["account_id"] for row in truth]
     assert len(set(ids)) == len(ids)
     assert set(ids) <= set(world.table("account")["account_id"])

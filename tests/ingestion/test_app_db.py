@@ -8,6 +8,7 @@ import pytest
 from demo.postgres import DemoPostgres
 from ingestion.app_db import pull_app_db
 from ingestion.landing import open_landing
+from ingestion.quarantine import Quarantine
 from ingestion.source_tables import SourceTable
 from storage import Workspace
 from tests.ingestion.app_db_world import (
@@ -208,15 +209,19 @@ def test_rows_hidden_by_row_security_are_not_taken_for_deleted(
     assert mirror.rows(LOGIN) == before
 
 
-def test_a_value_that_landing_cannot_hold_stops_only_its_table_and_is_not_shown(
+def test_a_value_that_landing_cannot_hold_costs_its_row_alone_and_is_not_shown(
     workspace: Workspace, filled: DemoPostgres, mirror: Mirror
 ) -> None:
     execute(filled.admin_dsn, "update app.service_offer set price_nok = 'NaN' where offer_id = 5")
     pulls = pull_and_apply(workspace, filled.reader_dsn, mirror)
-    error = pulls["service_offer"].error or ""
-    assert "does not fit" in error
-    assert "NaN'" not in error
-    assert_equal(mirror, filled.admin_dsn, [ACCOUNT, PROFILE, CATEGORY, LOGIN, SURVEY])
+    assert (pulls["service_offer"].error, pulls["service_offer"].quarantined) == (None, 1)
+    (kept,) = Quarantine(workspace).list().to_pylist()
+    assert (kept["position"], kept["reason"]) == (
+        "app.service_offer",
+        "a value that no later step could hold: price_nok",
+    )
+    execute(filled.admin_dsn, "delete from app.service_offer where offer_id = 5")
+    assert_equal(mirror, filled.admin_dsn, [ACCOUNT, PROFILE, CATEGORY, OFFER, LOGIN, SURVEY])
 
 
 def test_tables_that_the_policy_does_not_list_are_reported(workspace: Workspace, app_db: DemoPostgres) -> None:

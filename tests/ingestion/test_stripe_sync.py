@@ -109,7 +109,7 @@ def test_changes_told_by_events_and_new_objects_land_as_they_are_now(
         None,
         None,
         True,
-        {"id": "cus_5", "object": "customer"},
+        {"id": "cus_5", "object": "customer", "deleted": True},
     )
 
 

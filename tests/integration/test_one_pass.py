@@ -280,3 +280,23 @@ def test_flags_reach_the_app_with_reasons_and_name_nobody(town: Town) -> None:
     assert all(0 <= score <= 1 and '"code"' in reasons for _, reasons, score, _, _ in flags)
     raw = raw_identifiers(town)
     assert not [1 for _, reasons, *_ in flags for value in raw if len(value) >= 8 and value in reasons]
+
+
+def test_the_books_agree_but_for_what_is_planted(town: Town) -> None:
+    def named(kind: str, value: object) -> uuid.UUID | None:
+        return pseudonym(town, "accounting", kind, str(value)) if value is not None else None
+
+    planted = {
+        (row["reason"], named("payout", row["payout_id"]), named("booking", row["booking_id"]), row["difference_ore"])
+        for row in town.truth("reconciliation")
+    }
+    found = town.query(
+        "accounting",
+        "SELECT reason, payout_id, booking_id, difference_ore, charge_id FROM purpose.marts.fct_reconciliation_difference",
+    )
+    assert len(found) == len(planted) == 8
+    assert {row[:4] for row in found} == planted
+    charges = {row["reason"]: named("charge", row["charge_id"]) for row in town.truth("reconciliation")}
+    assert {row[0]: row[4] for row in found if row[4]} == {
+        reason: charges[reason] for reason in ("not_passed_on", "balance_differs")
+    }

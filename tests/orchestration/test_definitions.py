@@ -6,11 +6,22 @@ from pathlib import Path
 
 import pytest
 import yaml
-from dagster import AssetKey, DagsterInstance, Definitions, SensorResult, SkipReason, build_sensor_context
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetKey,
+    DagsterInstance,
+    Definitions,
+    SensorResult,
+    SkipReason,
+    build_sensor_context,
+)
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from orchestration.assets.common import published_key, source_table_key, swept_key, warehouse_pool
 from orchestration.assets.ingest import tables_by_source
+from orchestration.assets.transform import UNIQUE_ID, _results
+from orchestration.dbt_runs import DbtBuild, NodeResult
 from orchestration.instance import open_instance, prepare_dagster_home
 from pseudonymisation.policy.model import Policy
 from storage import Home
@@ -159,3 +170,18 @@ def test_dagster_keeps_no_output_and_tells_nobody(home: Home) -> None:
         assert type(instance.compute_log_manager).__name__ == "NoOpComputeLogManager"
         assert type(instance.event_log_storage).__name__ == "KeptSqliteEventLogStorage"
         assert instance.event_log_storage.supports_global_concurrency_limits
+
+
+def test_what_does_not_agree_in_the_books_is_a_check_that_warns_with_the_count(graph: AssetGraph) -> None:
+    mart = AssetKey(["accounting", "marts", "fct_reconciliation_difference"])
+    (key,) = [
+        one for one in graph.asset_check_keys if one.asset_key == mart and one.name.startswith("nothing_to_look_at")
+    ]
+    spec = graph.get_check_spec(key)
+    assert spec.metadata is not None
+    assert not spec.blocking
+    warned = NodeResult(unique_id=spec.metadata[UNIQUE_ID], status="warn", seconds=0.0, failures=8, message=None)
+    (result,) = _results(graph.get(mart).assets_def, DbtBuild(purpose="accounting", nodes=(warned,)))
+    assert isinstance(result, AssetCheckResult)
+    assert (result.passed, result.severity) == (False, AssetCheckSeverity.WARN)
+    assert result.metadata["failing_rows"].value == 8

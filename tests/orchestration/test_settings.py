@@ -46,6 +46,8 @@ def test_without_settings_the_defaults_hold(tmp_path: Path) -> None:
     assert settings.home == tmp_path / ".leii"
     assert settings.stripe_api_base == "https://api.stripe.com"
     assert settings.target == "duckdb"
+    assert settings.enhetsregisteret_api_base is None
+    assert not settings.accept_synthetic_ids
 
 
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -73,6 +75,9 @@ def test_paths_in_a_named_file_count_from_its_folder(monkeypatch: pytest.MonkeyP
         ("stripe_api_key", f"pk_live_{SECRET}", "sk_"),
         ("stripe_api_base", "http://api.stripe.com", "https://"),
         ("stripe_api_base", "api.stripe.com", "https:// address"),
+        ("enhetsregisteret_api_base", "http://data.brreg.no/enhetsregisteret/api", "https://"),
+        ("enhetsregisteret_api_base", "data.brreg.no", "https:// address"),
+        ("accept_synthetic_ids", "perhaps", "boolean"),
         ("events_root", "nowhere", "no such folder"),
         ("events_root", "ftp://host/events", "s3:// address"),
         ("target", "lake", "lake does not work yet"),

@@ -5,6 +5,7 @@ import hmac
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -77,6 +78,27 @@ def test_a_time_is_cut_to_its_step(session: Any, step: str, expected: object) ->
 )
 def test_a_postal_code_becomes_a_municipality_or_nothing(session: Any, code: str | None, place: str | None) -> None:
     assert treated(session, code, "coarsen_place", "municipality") == [place]
+
+
+@pytest.mark.parametrize(
+    ("degrees", "step", "line"),
+    [(59.913, 0.1, "59.90"), (10.752, 0.2, "10.80"), (-70.06, 0.1, "-70.10"), (None, 0.1, None)],
+)
+def test_a_position_is_the_nearest_line_of_the_grid(
+    session: Any, degrees: float | None, step: float, line: str | None
+) -> None:
+    [coarse] = treated(session, degrees, "coarsen_position", step, type="number")
+    assert coarse == (None if line is None else Decimal(line))
+
+
+@pytest.mark.parametrize("step", [0.01, 2.0, 1, "municipality"])
+def test_a_grid_that_is_too_fine_or_no_grid_is_refused(step: Any) -> None:
+    with pytest.raises(LeiiError, match=r"takes a step of 0\.05 to 1 degree"):
+        treat(
+            Column(path="x", category="user.location.precise", type="number"),
+            Treatment(name="coarsen_position", parameter=step, output="x"),
+            '"x"',
+        )
 
 
 @ANY_FIXTURE

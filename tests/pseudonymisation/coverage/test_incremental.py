@@ -9,7 +9,17 @@ from pseudonymisation.coverage.models import Model
 from pseudonymisation.coverage.origins import trace_purpose
 from pseudonymisation.policy.model import Policy
 
-INCREMENTAL = ["fct_booking", "fct_request_funnel", "fct_payment", "fct_booking_ledger"]
+INCREMENTAL = [
+    *(
+        "agg_liquidity",
+        "agg_unmet_need",
+        "fct_booking",
+        "fct_provider_capacity_hour",
+        "fct_request",
+        "fct_request_funnel",
+    ),
+    *("fct_search", "fct_payment", "fct_booking_ledger"),
+]
 NEWER = "_batch_id > (select coalesce(max(_batch_id), -1)"
 
 

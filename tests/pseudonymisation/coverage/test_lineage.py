@@ -1,6 +1,7 @@
 """Where columns come from: on SQL by hand, and on the project's own models as dbt compiles them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,14 @@ def test_what_cannot_be_followed_descends_from_everything_that_its_model_reads(s
     assert found.unresolved
     assert set(found.columns) == {"a", "b", "*"}
     assert all(one == SOURCES["src.person"].origins for one in found.columns.values())
+    assert found.tables == {"person"}
+
+
+def test_a_program_descends_from_everything_that_it_reads() -> None:
+    program = replace(model("def model(dbt, session): ...", parents=frozenset({"src.person"})), is_python=True)
+    found = trace_models([program], SOURCES)["marts.made"]
+    assert found.unresolved is None
+    assert found.columns == {"a": SOURCES["src.person"].origins, "b": SOURCES["src.person"].origins}
     assert found.tables == {"person"}
 
 

@@ -13,6 +13,7 @@ from pseudonymisation.coverage.models import Model
 from pseudonymisation.coverage.standing import check_home
 from pseudonymisation.erasure.held import open_held
 from pseudonymisation.loading import create_tables, open_purpose
+from pseudonymisation.notices.store import open_notices
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.vault import open_vault
 from storage import Workspace, attached
@@ -26,7 +27,7 @@ VERSION = "20261115T060000Z-1"
 def standing(workspace: Workspace, policy: Policy, models: list[Model]) -> Workspace:
     """Every database of a LEII_HOME with the tables that a run makes, all of them empty."""
     with workspace.connect() as con:
-        with open_vault(con, workspace), open_held(con, workspace):
+        with open_vault(con, workspace), open_held(con, workspace), open_notices(con, workspace):
             pass
         for purpose in policy.purposes:
             with open_purpose(con, workspace, purpose):

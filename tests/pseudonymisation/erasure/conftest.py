@@ -19,6 +19,7 @@ from pseudonymisation.erasure import (
     prepare_erasures,
     receipts,
 )
+from pseudonymisation.notices.making import make_erasure_notices
 from publishing.copies import CURRENT
 from storage import compact_copy
 from tests.pseudonymisation.conftest import NOON, Market, account, account_id, booking
@@ -70,7 +71,9 @@ class Town:
         self.sql("delete from app.account where account_id = %s", [account_id(number)])
 
     def prepare(self) -> ErasurePreparation:
-        return prepare_erasures(self.market.workspace, self.market.policy, self.dsn)
+        prepared = prepare_erasures(self.market.workspace, self.market.policy, self.dsn)
+        make_erasure_notices(self.market.workspace, self.market.policy, self.dsn)
+        return prepared
 
     def publish(self) -> None:
         """A copy of each warehouse under the readers' key; what the models make of it is not the matter here."""

@@ -14,6 +14,11 @@ ban as (
     where is_in_force
 ),
 
+lifted as (
+    select * from {{ ref("stg_fraud__account_ban") }}
+    where not is_in_force
+),
+
 final as (
     select
         component.account_id,
@@ -21,12 +26,16 @@ final as (
 
         count(*) over (partition by component.cluster_id) as account_count,
         count(ban.account_id) over (partition by component.cluster_id) as banned_count,
+        count(lifted.account_id) over (partition by component.cluster_id) as lifted_count,
 
         ban.account_id is not null as is_banned,
+        lifted.account_id is not null as is_lifted,
 
-        max(ban.banned_at) over (partition by component.cluster_id) as newest_ban_at
+        max(ban.banned_at) over (partition by component.cluster_id) as newest_ban_at,
+        max(lifted.banned_at) over (partition by component.cluster_id) as newest_lifted_ban_at
     from component
     left join ban on component.account_id = ban.account_id
+    left join lifted on component.account_id = lifted.account_id
 )
 
 select * from final

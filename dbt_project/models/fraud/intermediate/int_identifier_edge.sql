@@ -19,6 +19,16 @@ event as (
     select * from {{ ref("stg_fraud__event") }}
 ),
 
+-- what an account states is still its own when it was last here
+last_login as (
+    select
+        account_id,
+        max(logged_in_at) as logged_in_at
+    from login
+    where is_success and logged_in_at <= {{ fraud_as_of() }}
+    group by account_id
+),
+
 sighting as (
     select
         account_id,
@@ -110,20 +120,29 @@ sighting as (
 
 edge as (
     select
-        account_id,
-        identifier_kind,
-        identifier_value,
-        min(seen_at) as first_seen_at,
-        max(seen_at) as last_seen_at
+        sighting.account_id,
+        sighting.identifier_kind,
+        sighting.identifier_value,
+        min(sighting.seen_at) as first_seen_at,
+        greatest(
+            max(sighting.seen_at),
+            max(
+                case
+                    when sighting.identifier_kind not in ('card', 'device', 'network') then last_login.logged_in_at
+                end
+            )
+        ) as last_seen_at
     from sighting
-    where account_id is not null and identifier_value is not null
-    group by account_id, identifier_kind, identifier_value
+    left join last_login on sighting.account_id = last_login.account_id
+    where sighting.account_id is not null and sighting.identifier_value is not null
+    group by sighting.account_id, sighting.identifier_kind, sighting.identifier_value
 ),
 
 counted as (
     select
         *,
         count(*) over (partition by identifier_kind, identifier_value) as account_count,
+        max(first_seen_at) over (partition by identifier_kind, identifier_value) as newest_first_seen_at,
         max(last_seen_at) over (partition by identifier_kind, identifier_value) as newest_seen_at
     from edge
 ),
@@ -145,6 +164,7 @@ final as (
 
         first_seen_at,
         last_seen_at,
+        newest_first_seen_at,
         newest_seen_at
     from counted
     where account_count between 2 and {{ fraud_settings().degree_cap }}

@@ -1,13 +1,9 @@
 with hit as (
-    {% for rule in fraud_rules() %}
+    select * from {{ ref("int_rule_hit") }}
+    {% for rule in fraud_rules() if rule.only_with_others %}
+        union all
         select * from {{ ref("int_rule_" ~ rule.code | lower) }}
-        {{ "union all" if not loop.last }}
     {% endfor %}
-),
-
--- an account that is gone has no hits, whatever still names it
-account as (
-    select account_id from {{ ref("stg_fraud__account") }}
 ),
 
 final as (
@@ -22,9 +18,11 @@ final as (
         hit.value,
         rule.threshold,
 
+        hit.is_retracted,
+
+        hit.arose_at,
         hit.observed_at
     from hit
-    inner join account on hit.account_id = account.account_id
     inner join {{ ref("dim_rule") }} as rule on hit.rule_code = rule.rule_code
 )
 

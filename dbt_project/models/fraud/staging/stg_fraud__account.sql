@@ -13,6 +13,9 @@ renamed as (
 
         municipality,
         status,
+        phone_validity,
+        national_id_validity,
+        postal_code_validity,
 
         is_provider,
         is_of_age,

@@ -14,6 +14,7 @@ renamed as (
         outcome_risk_level as risk_level,
 
         outcome_risk_score as risk_score,
+        amount / 100.0 as amount_nok,
 
         status = 'failed' as is_declined,
 

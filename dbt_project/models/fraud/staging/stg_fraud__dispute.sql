@@ -10,7 +10,9 @@ renamed as (
         reason,
         status,
 
-        reason in ('fraudulent', 'unrecognized') and status != 'won' as is_fraud_claim,
+        reason in ('fraudulent', 'unrecognized') as is_fraud_reason,
+        status in ('won', 'warning_closed') as is_closed_in_favour,
+        reason in ('fraudulent', 'unrecognized') and status not in ('won', 'warning_closed') as is_fraud_claim,
 
         created_at
     from source

@@ -14,6 +14,10 @@ bookings as (
     select * from {{ ref('fct_booking') }}
 ),
 
+funnel as (
+    select * from {{ ref('fct_request_funnel') }}
+),
+
 reviews as (
     select * from {{ ref('stg_matching__review') }}
 ),
@@ -36,6 +40,15 @@ booking_counts as (
         sum(case when is_cancelled then 1 else 0 end) as cancelled_bookings
     from bookings
     where provider_id is not null
+    group by provider_id
+),
+
+answer_counts as (
+    select
+        provider_id,
+        cast(sum(case when is_accepted then 1 else 0 end) as bigint) as accepted_requests,
+        cast(sum(case when is_accepted or is_declined or is_expired then 1 else 0 end) as bigint) as ended_requests
+    from funnel
     group by provider_id
 ),
 
@@ -71,6 +84,8 @@ joined as (
         coalesce(booking_counts.bookings, 0) as bookings,
         cast(coalesce(booking_counts.completed_bookings, 0) as bigint) as completed_bookings,
         cast(coalesce(booking_counts.cancelled_bookings, 0) as bigint) as cancelled_bookings,
+        coalesce(answer_counts.ended_requests, 0) as ended_requests,
+        cast(answer_counts.accepted_requests as double) / nullif(answer_counts.ended_requests, 0) as acceptance,
         coalesce(rating_counts.reviews, 0) as reviews,
         ({{ rating_prior_reviews() }} * overall_rating.mean_rating + coalesce(rating_counts.rating_sum, 0))
         / ({{ rating_prior_reviews() }} + coalesce(rating_counts.reviews, 0)) as shrunk_rating,
@@ -84,6 +99,7 @@ joined as (
     left join profiles on accounts.account_id = profiles.provider_id
     left join offer_counts on accounts.account_id = offer_counts.provider_id
     left join booking_counts on accounts.account_id = booking_counts.provider_id
+    left join answer_counts on accounts.account_id = answer_counts.provider_id
     left join rating_counts on accounts.account_id = rating_counts.provider_id
     where accounts.is_provider
 )

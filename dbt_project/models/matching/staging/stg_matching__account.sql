@@ -9,7 +9,12 @@ renamed as (
         municipality,
         status as account_status,
 
-        is_provider
+        latitude,
+        longitude,
+
+        is_provider,
+
+        _batch_id
     from source
 )
 

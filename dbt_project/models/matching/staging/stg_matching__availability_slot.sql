@@ -9,9 +9,10 @@ renamed as (
 
         state as slot_state,
 
-        {{ minutes_between("starts_at", "ends_at") }} as slot_minutes,
+        starts_at,
+        ends_at,
 
-        starts_at
+        _batch_id
     from source
 )
 

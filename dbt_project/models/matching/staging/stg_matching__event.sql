@@ -5,12 +5,19 @@ with source as (
 renamed as (
     select
         event_id,
+        account_id,
+        visitor_id,
+        provider_id,
 
         event_name,
         category_slug,
         municipality,
 
-        received_at
+        result_count,
+
+        received_at,
+
+        _batch_id
     from source
 )
 

@@ -8,7 +8,9 @@ renamed as (
         booking_id,
         subject_id,
 
-        rating
+        rating,
+
+        created_at as reviewed_on
     from source
 )
 

@@ -8,7 +8,11 @@ renamed as (
         provider_id,
         category_id,
 
-        is_active
+        price_nok,
+
+        is_active,
+
+        _batch_id
     from source
 )
 

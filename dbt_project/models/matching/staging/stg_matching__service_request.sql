@@ -11,6 +11,9 @@ renamed as (
         municipality,
         status as request_status,
 
+        latitude,
+        longitude,
+
         created_at as requested_at,
 
         _batch_id

@@ -23,7 +23,7 @@ concentrated as (
     select * from share
     where
         customer_id is not null
-        and booking_count >= 5
+        and booking_count >= {{ fraud_at_least("COL02") }}
         and turnover_share >= {{ fraud_threshold("COL02") }}
 )
 

@@ -25,7 +25,7 @@ judged as (
 select
 {{ fraud_hit(
     "ID02", "account_id", "account_count", "newest_seen_at",
-    evidence_id="identifier_value"
+    evidence_id="identifier_value", arose_at="newest_first_seen_at"
 ) | indent(4) }}
 from judged
 where

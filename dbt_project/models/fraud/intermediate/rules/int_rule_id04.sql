@@ -2,7 +2,7 @@
 
 select {{ fraud_hit(
     "ID04", "account_id", "account_count", "newest_seen_at",
-    evidence_id="identifier_value"
+    evidence_id="identifier_value", arose_at="newest_first_seen_at"
 ) | indent(4) }}
 from {{ ref("int_identifier_edge") }}
 where

@@ -1,0 +1,328 @@
+"""Recipients are told of an erasure or a correction: once each, by the name they know the person by, and then nothing stays."""
+
+import json
+import stat
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pseudonymisation.access.requests import RightsRequest
+from pseudonymisation.disclosures import register_of_disclosures
+from pseudonymisation.erasure import finish_erasures, prepare_erasures
+from pseudonymisation.erasure.certificate import public_key_file, summary_of, verify_certificate
+from pseudonymisation.erasure.run import NO_NOTICES
+from pseudonymisation.notices import making
+from pseudonymisation.notices.handing_over import confirm_hand_over, tidy_notices, write_hand_over
+from pseudonymisation.notices.making import make_correction_notices, make_erasure_notices
+from pseudonymisation.notices.store import Waiting, open_notices, waiting_notices
+from pseudonymisation.scan import identifiers_of, scan_home
+from pseudonymisation.vault import open_vault
+from storage import LeiiError
+from storage.contents import why_it_may_name_the_erased
+from tests.pseudonymisation.conftest import NOON, account, account_id
+from tests.pseudonymisation.erasure.conftest import Town, certificate_files, days_before_noon, postgres, town
+
+__all__ = ["postgres", "town"]
+
+ONE = {
+    "stripe": {"customer": ["cus_one"], "account": ["acct_one"]},
+    "klarna": {"payment": ["pi_klarna"]},
+    "insurer": {"claim": ["17"], "claim_as_customer": ["17"], "claim_as_provider": ["18"]},
+    "device_identification": {"device": ["device-own"]},
+    "app_processors": {"account": [account_id(1)]},
+}
+NAMES = ["cus_one", "acct_one", "pi_klarna", "device-own", account_id(1)]
+
+
+@pytest.fixture
+def known(town: Town) -> Town:
+    """One person whom every recipient but Vipps knows; a second who shares a device with them and has one of his own."""
+    town.put("account", account(1, stripe_customer_id="cus_one", is_provider=True), account(2))
+    profile = {"account_id": account_id(1), "display_name": "Ett", "stripe_account_id": "acct_one", "skills": []}
+    town.put("provider_profile", {**profile, "published_at": days_before_noon(200), "updated_at": NOON})
+    town.book(7, 1, 2, payment_method="klarna", stripe_payment_intent_id="pi_klarna")
+    town.book(8, 2, 1, payment_method="vipps", stripe_payment_intent_id="pi_vipps")
+    for number, claimant in ((7, 1), (8, 2)):
+        claim = {"claim_id": number + 10, "booking_id": number, "claimant_id": account_id(claimant)}
+        town.put(
+            "insurance_claim", {**claim, "filed_at": days_before_noon(90), "status": "settled", "updated_at": NOON}
+        )
+    for number, (person, device) in enumerate([(1, "device-shared"), (2, "device-shared"), (1, "device-own")]):
+        login = {"login_id": number, "account_id": account_id(person), "device_id": device, "success": True}
+        town.put("login", {**login, "at": days_before_noon(100 - number)})
+    town.market.load()
+    return town
+
+
+def stored(town: Town, sql: str) -> list[tuple[Any, ...]]:
+    with town.market.workspace.connect() as con, open_notices(con, town.market.workspace):
+        return con.execute(sql).fetchall()
+
+
+def waiting(town: Town) -> list[Waiting]:
+    workspace = town.market.workspace
+    with workspace.connect() as con, open_vault(con, workspace), open_notices(con, workspace):
+        return waiting_notices(con, workspace.now)
+
+
+def places(town: Town, *values: str) -> set[str]:
+    """The files in which any of these stands."""
+    return {finding.file for finding in scan_home(town.market.workspace, identifiers_of(values)).findings}
+
+
+def handed_over(town: Town, recipient: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(
+        write_hand_over(town.market.workspace, town.market.policy, recipient).path.read_text()
+    )
+    return content
+
+
+def correction(town: Town, number: int, request: int = 900) -> int:
+    asked = RightsRequest(
+        privacy_request_id=request,
+        account_id=account_id(number),
+        kind="rectification",
+        requested_at=NOON,
+        identity_verified=True,
+        withdrawn=False,
+    )
+    return make_correction_notices(town.market.workspace, town.market.policy, town.dsn, asked)
+
+
+def test_each_recipient_is_told_by_the_name_it_knows_the_person_by_and_by_no_other(known: Town) -> None:
+    known.ask(1)
+    assert known.erase().blocked == ()
+    told = {recipient: handed_over(known, recipient) for recipient in ONE}
+    people = {recipient: content["erased"]["people"] for recipient, content in told.items()}
+    assert {recipient: [one["known_as"] for one in found] for recipient, found in people.items()} == {
+        recipient: [names] for recipient, names in ONE.items()
+    }
+    assert {one.recipient for one in waiting(known)} == set(ONE)
+    assert not any(person in json.dumps(told) for person in ("person1@example.no", "Navnesen", account_id(2)))
+
+
+def test_the_register_says_who_knows_how_many_and_since_when_without_an_identifier(known: Town) -> None:
+    found = {one.recipient: (one.people, one.since) for one in register_of_disclosures(known.market.workspace)}
+    assert found == {
+        "stripe": (1, date(2026, 1, 5)),
+        "klarna": (1, date(2026, 5, 30)),
+        "vipps": (1, date(2026, 5, 30)),
+        "insurer": (2, days_before_noon(90).date()),
+        "device_identification": (2, days_before_noon(100).date()),
+        "app_processors": (2, date(2026, 1, 5)),
+    }
+    assert places(known, *NAMES) == set()
+    known.market.land("account", account(1, stripe_customer_id="cus_one", is_provider=True))
+    known.market.load()
+    assert {one.recipient: (one.people, one.since) for one in register_of_disclosures(known.market.workspace)} == found
+    known.ask(1)
+    known.erase()
+    assert {one.recipient: one.people for one in register_of_disclosures(known.market.workspace)} == {
+        "vipps": 1,
+        "insurer": 1,
+        "device_identification": 1,
+        "app_processors": 1,
+    }
+
+
+def test_an_unsent_notice_is_the_only_place_left_and_handing_over_empties_it(known: Town) -> None:
+    known.ask(1)
+    known.erase()
+    left = places(known, *NAMES)
+    assert left
+    assert {Path(name).parts[0] for name in left} == {"notices"}
+    assert all(why_it_may_name_the_erased(name) for name in left)
+    for recipient in ONE:
+        written = write_hand_over(known.market.workspace, known.market.policy, recipient)
+        assert stat.S_IMODE(written.path.stat().st_mode) == 0o600
+        assert confirm_hand_over(known.market.workspace, written.hand_over_id) == 1
+        assert not written.path.exists()
+    report = scan_home(known.market.workspace, identifiers_of(NAMES))
+    assert report.findings == ()
+    assert not [one for one in report.uncompacted if one.file.startswith("notices")]
+    assert stored(known, "SELECT count(*) FROM notices.content") == [(0,)]
+    assert stored(known, "SELECT DISTINCT state, subject_id FROM notices.notice") == [("handed_over", None)]
+
+
+def test_the_certificate_names_who_is_told_and_where_the_unsent_notices_are(known: Town) -> None:
+    known.ask(1)
+    known.erase()
+    [path] = certificate_files(known.market.workspace.home.root)
+    assert verify_certificate(path, public_key_file(known.market.workspace)).problems == ()
+    content = json.loads(path.read_text())["certificate"]
+    assert {one["recipient"]: one["told"] for one in content["recipients"]} == dict.fromkeys(ONE, "waiting")
+    assert {one["recipient"] for one in content["recipients_not_told"]} == {
+        "other_party",
+        "advertising_pixel",
+        "authorities",
+    }
+    assert "zone of notices" in content["unsent_notices"].replace("\n", " ")
+    assert any("Stripe" in line and "waits to be handed over" in line for line in summary_of(path))
+    assert not any(name in path.read_text() for name in NAMES)
+
+
+def test_a_notice_can_be_handed_over_only_when_the_erasure_is_carried_out(known: Town) -> None:
+    known.ask(1)
+    known.prepare()
+    assert {(one.waiting, one.ready) for one in waiting(known)} == {(1, 0)}
+    with pytest.raises(LeiiError, match="nothing is ready"):
+        handed_over(known, "stripe")
+    known.publish()
+    known.finish()
+    assert {(one.waiting, one.ready) for one in waiting(known)} == {(1, 1)}
+
+
+@pytest.mark.parametrize("step", ["_find_accounts", "names_of", "_find_names", "_write_erasures", "purge_if_due"])
+def test_a_crash_while_notices_are_made_leaves_each_once(
+    known: Town, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off before and after each step, and by the last statement of the transaction."""
+    known.ask(1)
+    workspace, policy, dsn = known.market.workspace, known.market.policy, known.dsn
+    prepare_erasures(workspace, policy, dsn)
+    whole = getattr(making, step)
+
+    def cut_off_before(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    def cut_off_after(*arguments: Any, **named: Any) -> None:
+        whole(*arguments, **named)
+        raise KeyboardInterrupt
+
+    for cut_off in (cut_off_before, cut_off_after):
+        monkeypatch.setattr(making, step, cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            make_erasure_notices(workspace, policy, dsn)
+        monkeypatch.setattr(making, step, whole)
+    make_erasure_notices(workspace, policy, dsn)
+    known.publish()
+    assert finish_erasures(workspace, policy).blocked == ()
+    assert stored(known, "SELECT recipient, count(*) FROM notices.notice GROUP BY 1 ORDER BY 1") == [
+        (recipient, 1) for recipient in sorted(ONE)
+    ]
+    assert handed_over(known, "stripe")["erased"]["people"][0]["known_as"] == ONE["stripe"]
+
+
+def test_nobody_is_forgotten_before_the_recipients_are_known(known: Town) -> None:
+    known.ask(1)
+    prepare_erasures(known.market.workspace, known.market.policy, known.dsn)
+    known.publish()
+    result = known.finish()
+    assert (result.certificates, result.blocked) == ((), (NO_NOTICES,))
+    known.sql("alter table app.insurance_claim rename column claim_id to claim_number")
+    try:
+        with pytest.raises(LeiiError, match="how insurer knows people cannot be read"):
+            known.prepare()
+        assert known.finish().certificates == ()
+        assert stored(known, "SELECT count(*) FROM notices.notice") == [(0,)]
+    finally:
+        known.sql("alter table app.insurance_claim rename column claim_number to claim_id")
+    assert len(known.erase().certificates) == 1
+    assert len(waiting(known)) == len(ONE)
+
+
+def test_whom_nothing_names_any_more_is_said_on_the_certificate(known: Town) -> None:
+    """The account was deleted from the app with everything: the vault alone knows that recipients knew somebody."""
+    known.sql(
+        "delete from app.insurance_claim; delete from app.booking; delete from app.login; delete from app.provider_profile"
+    )
+    known.forget_account_in_app(1)
+    known.market.land("account", account(2), kind="keys")
+    known.market.load()
+    known.later(days=40)
+    assert len(known.erase().certificates) == 1
+    assert waiting(known) == []
+    [path] = certificate_files(known.market.workspace.home.root)
+    content = json.loads(path.read_text())["certificate"]
+    assert {one["recipient"]: one["told"] for one in content["recipients"]} == dict.fromkeys(ONE, "unnamed")
+    assert any("could not be told" in line and "Stripe" in line for line in summary_of(path))
+
+
+def test_who_asked_and_is_gone_from_the_app_is_still_named_by_the_account_id(known: Town) -> None:
+    known.ask(1)
+    known.sql(
+        "delete from app.insurance_claim; delete from app.booking; delete from app.login; delete from app.provider_profile"
+    )
+    known.forget_account_in_app(1)
+    known.later(days=40)
+    assert len(known.erase().certificates) == 1
+    assert [one.recipient for one in waiting(known)] == ["app_processors"]
+    assert handed_over(known, "app_processors")["erased"]["people"][0]["known_as"] == ONE["app_processors"]
+
+
+def test_a_correction_says_what_the_recipient_was_given_as_it_is_now_and_is_queued_once(known: Town) -> None:
+    known.sql("update app.account set full_name = 'Ny Navnesen' where account_id = %s", [account_id(1)])
+    assert correction(known, 1) == 4
+    assert correction(known, 1) == 0
+    told = handed_over(known, "klarna")["corrected"]["people"]
+    assert [one["known_as"] for one in told] == [ONE["klarna"]]
+    assert told[0]["now"]["account.full_name"] == "Ny Navnesen"
+    assert set(told[0]["now"]) == set(known.market.policy.recipients["klarna"].gets)
+    assert "device_identification" not in {one.recipient for one in waiting(known)}
+
+
+def test_an_erasure_takes_the_place_of_a_correction_that_waits_and_of_its_file(known: Town) -> None:
+    correction(known, 1)
+    correction(known, 2, request=901)
+    written = write_hand_over(known.market.workspace, known.market.policy, "app_processors")
+    assert written.notices == 2
+    known.ask(1)
+    known.erase()
+    tidy_notices(known.market.workspace)
+    assert not written.path.exists()
+    assert ("person1@example.no" in json.dumps(handed_over(known, "app_processors"))) is False
+    with pytest.raises(LeiiError, match="waits to be confirmed"):
+        confirm_hand_over(known.market.workspace, written.hand_over_id)
+    assert stored(known, "SELECT count(*) FROM notices.notice WHERE event = 'correction' AND recipient = 'stripe'") == [
+        (0,)
+    ]
+    assert places(known, "person1@example.no") == set()
+
+
+def test_a_new_file_replaces_the_one_before_and_an_id_is_confirmed_once(known: Town) -> None:
+    known.ask(1)
+    known.erase()
+    first = write_hand_over(known.market.workspace, known.market.policy, "stripe")
+    second = write_hand_over(known.market.workspace, known.market.policy, "stripe")
+    assert (first.path.exists(), second.path.exists()) == (False, True)
+    for wrong in (first.hand_over_id, "cus_one"):
+        with pytest.raises(LeiiError) as refused:
+            confirm_hand_over(known.market.workspace, wrong)
+        assert "cus_one" not in str(refused.value)
+    assert confirm_hand_over(known.market.workspace, second.hand_over_id) == 1
+    with pytest.raises(LeiiError, match="waits to be confirmed"):
+        confirm_hand_over(known.market.workspace, second.hand_over_id)
+
+
+def test_a_written_file_deletes_itself_and_the_notice_waits_on_until_it_is_overdue(known: Town) -> None:
+    known.ask(1)
+    known.erase()
+    written = write_hand_over(known.market.workspace, known.market.policy, "stripe")
+    assert tidy_notices(known.market.workspace) == 0
+    known.later(days=15)
+    assert tidy_notices(known.market.workspace) == 1
+    assert not written.path.exists()
+    assert {one.overdue for one in waiting(known)} == {0}
+    known.later(days=15, seconds=1)
+    assert {(one.waiting, one.overdue) for one in waiting(known)} == {(1, 1)}
+    assert confirm_hand_over(known.market.workspace, written.hand_over_id) == 1
+
+
+def test_nobody_is_told_of_what_was_never_given_to_them(known: Town) -> None:
+    known.sql("update app.account set national_id = '01010112345' where account_id = %s", [account_id(1)])
+    correction(known, 1)
+    known.ask(1)
+    known.erase()
+    assert "tax_authority" not in {one.recipient for one in waiting(known)}
+    assert places(known, "01010112345") == set()
+
+
+def test_the_app_database_out_of_reach_stops_the_erasure_and_not_its_past(known: Town) -> None:
+    known.ask(1)
+    prepare_erasures(known.market.workspace, known.market.policy, known.dsn)
+    with pytest.raises((LeiiError, psycopg.OperationalError)):
+        make_erasure_notices(known.market.workspace, known.market.policy, "postgresql://127.0.0.1:1/nowhere")
+    assert len(known.erase().certificates) == 1
