@@ -3,7 +3,13 @@
 The rules are tried in order; the first that is broken names the reason, which never repeats what the line holds.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+from ingestion.consent import ESSENTIAL_FIELDS, ESSENTIAL_PROPERTIES, essential_value, tool_name
+from ingestion.event_fields import COUNTRY, JSON_TYPES, EventFields
+from ingestion.event_reduction import COARSENED, payload_sql
+from ingestion.ip_countries import address_number
 
 MAX_LINE_BYTES = 65_536
 MAX_ID_LENGTH = 256
@@ -31,22 +37,50 @@ FIELDS = (
     "$.context",
     "$.context.consent.categoryPreferences.analytics",
     "$.context.consent.categoryPreferences.marketing",
+    "$.integrations",
+    "$.properties.pixel",
+    "$.context.ip",
 )
 TEXTS = (*FIELDS[1:7], *FIELDS[10:])
-OBJECTS = ("$", "$.context", "$.context.consent", "$.context.consent.categoryPreferences")
+OBJECTS = ("$", "$.context", "$.context.consent", "$.context.consent.categoryPreferences", "$.properties")
+
+ENVELOPE_SQL = {
+    "messageId": "message_id",
+    "type": "type",
+    "event": "event",
+    "userId": "user_id",
+    "anonymousId": "anonymous_id",
+    "receivedAt": "texts[4]",
+}
+TYPE_WORDS = {
+    "text": "text",
+    "identifier": "text or a whole number",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "timestamp": "text",
+    "date": "text",
+    "list": "a list",
+}
+RETYPED = "retyped "
+"""What the code of a field of another type begins with; the field's path follows."""
 
 UUID = "[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 ISO_TIME = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}(:?\d{2})?)"
 
 
-def checked_sql(now: datetime) -> str:
+def checked_sql(now: datetime, fields: EventFields, *, with_countries: bool = False) -> str:
     """Every line of the table `line` (file INTEGER, line BIGINT, content BLOB) with what is wrong with it, or the event.
 
-    Columns: file, line, reason_code; content, if there is a reason; otherwise message_hash (128 bits), message_id,
-    received_at, type, event, user_id, anonymous_id, payload, analytics, marketing. Blank lines are left out.
+    Columns: file, line, reason_code; content, where it may be wanted for quarantine. Of an event: message_hash (128 bits),
+    message_id, received_at, type, event, user_id, anonymous_id; payload and essential_payload, with `fields` alone and
+    reduced; retyped, the code of the first field of another type, which counts where the event is kept; analytics,
+    marketing, pixel, tools_off and tools_on, by which consent is ruled; names and property_names; ip_number, for its
+    country, if that is asked for. Blank lines are left out.
     """
     reasons = "\n".join(f"            WHEN {condition} THEN '{code}'" for code, _, condition in _rules(now))
     received_at = _text("$.receivedAt")
+    kept = [f"$.{quoted_path(field.path)}" for field in fields.kept]
     return f"""
     WITH decoded AS (
         SELECT file, line, content,
@@ -58,35 +92,95 @@ def checked_sql(now: datetime) -> str:
         SELECT *,
             json_type(document, {_paths(FIELDS)}) AS types,
             json_extract_string(document, {_paths(TEXTS)}) AS texts,
-            json_keys(document, {_paths(OBJECTS)}) AS names
+            json_keys(document, {_paths(OBJECTS)}) AS names,
+            json_extract(document, {_paths(("$.type", *kept))}) AS kept,
+            json_type(document, {_paths(("$.type", *kept))}) AS kept_types
         FROM documents
         WHERE text IS NULL OR trim(text, ' ' || chr(9)) <> ''
     ), named AS (
         SELECT *,
-            {_text("$.messageId")} AS message_id, {_text("$.type")} AS type, {_text("$.event")} AS event,
+            {_text("$.messageId")} AS message_id, {_text("$.type")} AS type, nullif({_text("$.event")}, '') AS event,
             CASE WHEN regexp_full_match({received_at}, '{ISO_TIME}') THEN TRY_CAST({received_at} AS TIMESTAMPTZ) END
                 AS received_at,
-            lower({_text("$.userId")}) AS user_id, {_text("$.anonymousId")} AS anonymous_id
+            lower(nullif({_text("$.userId")}, '')) AS user_id, nullif({_text("$.anonymousId")}, '') AS anonymous_id
         FROM extracted
     ), judged AS (
         SELECT *, CASE
 {reasons}
-        END AS reason_code
+        END AS reason_code, {_retyped(fields)} AS retyped
         FROM named
     )
-    SELECT file, line, reason_code, CASE WHEN reason_code IS NOT NULL THEN content END AS content,
+    SELECT file, line, reason_code, CASE WHEN reason_code IS NOT NULL OR retyped IS NOT NULL THEN content END AS content,
         CASE WHEN reason_code IS NULL THEN md5_number(message_id) END AS message_hash,
-        message_id, received_at, type, event, user_id, anonymous_id,
-        CASE WHEN reason_code IS NULL THEN text END AS payload,
-        {_is_true("analytics")} AS analytics, {_is_true("marketing")} AS marketing
+        message_id, received_at, type, event, user_id, anonymous_id, retyped,
+        CASE WHEN reason_code IS NULL THEN {_payload(fields)} END AS payload,
+        CASE WHEN reason_code IS NULL AND type = 'track' THEN {_essential_payload(fields)} END AS essential_payload,
+        {_is_true("analytics")} AS analytics, {_is_true("marketing")} AS marketing,
+        {address_number(_text("$.context.ip")) if with_countries else "CAST(NULL AS BIGINT)"} AS ip_number,
+        {tool_name(_text("$.properties.pixel"))} AS pixel, {_tools("= 'false'")} AS tools_off, {_tools("<> 'false'")} AS tools_on,
+        names[1] AS names, names[{len(OBJECTS)}] AS property_names
     FROM judged"""
 
 
-def reason_sql() -> str:
+def reason_sql(fields: EventFields) -> str:
     """The words for `reason_code`."""
     words = {code: reason for code, reason, _ in _rules(EARLIEST)} | DAMAGE
+    words |= {f"{RETYPED}{field.path}": f"{field.path} is not {TYPE_WORDS[field.type]}" for field in fields.kept}
     cases = " ".join(f"WHEN '{code}' THEN '{reason}'" for code, reason in words.items())
     return f"CASE reason_code {cases} END"
+
+
+def quoted_path(path: str) -> str:
+    """A dotted path as DuckDB's JSON path takes it after `$.`."""
+    return ".".join(f'"{part}"' for part in path.split("."))
+
+
+def _payload(fields: EventFields) -> str:
+    value = _kept_value(fields)
+    return payload_sql(
+        ENVELOPE_SQL,
+        [field.path for field in fields.kept if field.path != COUNTRY],
+        lambda path: COARSENED[path](f"({value(path)} ->> '$')") if path in COARSENED else value(path),
+    )
+
+
+def _essential_payload(fields: EventFields) -> str:
+    """Built from what may be kept, not by removing what may not."""
+    value = _kept_value(fields)
+    wanted = [f"properties.{name}" for name in ESSENTIAL_PROPERTIES]
+    return payload_sql(
+        {name: ENVELOPE_SQL[name] for name in ESSENTIAL_FIELDS},
+        [field.path for field in fields.kept if field.path in wanted],
+        lambda path: essential_value(value(path)),
+    )
+
+
+def _kept_value(fields: EventFields) -> Callable[[str], str]:
+    places = {field.path: place for place, field in enumerate(fields.kept, start=2)}
+    return lambda path: f"kept[{places[path]}]"
+
+
+def _retyped(fields: EventFields) -> str:
+    """The code of the first kept field whose JSON type is not what the policy says."""
+    cases = "".join(
+        f" WHEN coalesce(kept_types[{place}], 'NULL') NOT IN ({_quoted(('NULL', *JSON_TYPES[field.type]))}) "
+        f"THEN '{RETYPED}{field.path}'"
+        for place, field in enumerate(fields.kept, start=2)
+        if field.path != COUNTRY
+    )
+    return f"CASE{cases} END" if cases else "CAST(NULL AS VARCHAR)"
+
+
+def _tools(condition: str) -> str:
+    """The names of the tools whose switch in `integrations` fulfils the condition; a switch that is null says nothing."""
+    switches = f"map_entries(json_transform({_text('$.integrations')}, '\"MAP(VARCHAR, JSON)\"'))"
+    chosen = f"list_filter({switches}, switch -> switch.value::VARCHAR {condition} AND switch.value::VARCHAR <> 'null')"
+    names = f"list_transform({chosen}, switch -> {tool_name('switch.key')})"
+    return f"CASE WHEN {_type('$.integrations')} = 'OBJECT' AND {_text('$.integrations')} <> '{{}}' THEN {names} ELSE [] END"
+
+
+def _quoted(texts: tuple[str, ...]) -> str:
+    return ", ".join(f"'{text}'" for text in texts)
 
 
 def _rules(now: datetime) -> list[tuple[str, str, str]]:
@@ -136,7 +230,7 @@ def _is_absurd_time(now: datetime) -> str:
 
 def _is_wrong_user_id() -> str:
     is_uuid = f"({_json_type('userId')} = 'VARCHAR' AND regexp_full_match(user_id, '{UUID}'))"
-    return f"NOT ({_is_absent('userId')} OR {is_uuid})"
+    return f"NOT ({_is_absent('userId')} OR coalesce({is_uuid}, FALSE))"
 
 
 def _is_no_object(*fields: str) -> str:
@@ -149,11 +243,12 @@ def _is_wrong(field: str, column: str) -> str:
 
 def _is_id(field: str, column: str) -> str:
     printable = rf"length({column}) BETWEEN 1 AND {MAX_ID_LENGTH} AND NOT regexp_matches({column}, '\p{{Cc}}')"
-    return f"({_json_type(field)} = 'VARCHAR' AND {printable})"
+    return f"({_json_type(field)} = 'VARCHAR' AND coalesce({printable}, FALSE))"
 
 
 def _is_absent(field: str) -> str:
-    return f"({_json_type(field)} = 'NULL')"
+    """Not there, null, or empty, as some client libraries write what is not there."""
+    return f"({_json_type(field)} = 'NULL' OR ({_json_type(field)} = 'VARCHAR' AND {_text('$.' + field)} = ''))"
 
 
 def _json_type(field: str) -> str:
@@ -175,4 +270,4 @@ def _type(path: str) -> str:
 
 
 def _paths(paths: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f"'{path}'" for path in paths) + "]"
+    return f"[{_quoted(paths)}]"

@@ -106,6 +106,11 @@ class Landing:
         """What was last stored for this table; empty before the first."""
         return self._register.cursor(source, table)
 
+    def move_cursor(self, source: str, table: str, cursor: Mapping[str, Any]) -> None:
+        """Store how far this table was read where no rows go with it."""
+        with self._register.transaction():
+            self._register.move_cursor(source, table, cursor)
+
     def reset_cursors(self, source: str | None = None) -> None:
         """Forget how far the sources (or one) were read: the next pass reads everything, as a new purpose needs."""
         with self._register.transaction():

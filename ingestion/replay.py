@@ -1,10 +1,12 @@
 """Quarantined rows once more through the normal way in, after what was wrong has been mended."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.event_fields import ENVELOPE_ONLY, EventFields
 from ingestion.events import SOURCE as EVENTS
 from ingestion.events import land_again
 from ingestion.landing import Landing
@@ -24,8 +26,18 @@ class Replay:
     left: int = 0
 
 
-def replay_quarantine(workspace: Workspace, landing: Landing) -> Replay:
-    """Try every row. One that passes is landed before it leaves: killed in between, it is tried and landed again."""
+def replay_quarantine(
+    workspace: Workspace,
+    landing: Landing,
+    *,
+    wanted: EventFields = ENVELOPE_ONLY,
+    consents_dsn: str | None = None,
+    ip_countries: Path | None = None,
+) -> Replay:
+    """Try every row. One that passes is landed before it leaves: killed in between, it is tried and landed again.
+
+    The options are those of `pull_events`.
+    """
     quarantine = Quarantine(workspace)
     quarantine.remove_expired(workspace.now)
     rows = quarantine.identified(with_content=True)
@@ -34,7 +46,15 @@ def replay_quarantine(workspace: Workspace, landing: Landing) -> Replay:
     landed = 0
     for start in range(0, lines.num_rows, ROWS_TOGETHER):
         part: pa.Table = lines.slice(start, ROWS_TOGETHER)
-        pull, is_good = land_again(workspace, landing, quarantine, part)
+        pull, is_good = land_again(
+            workspace,
+            landing,
+            quarantine,
+            part,
+            wanted=wanted,
+            consents_dsn=consents_dsn,
+            ip_countries=ip_countries,
+        )
         gone = part.filter(is_good)["row_id"].to_pylist()
         quarantine.remove(gone)
         passed += gone

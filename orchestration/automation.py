@@ -1,6 +1,5 @@
 """What starts a run by itself: the night, new event files, new privacy requests. All are off until somebody turns them on."""
 
-import hashlib
 from collections.abc import Callable
 
 import psycopg
@@ -43,18 +42,10 @@ nightly = ScheduleDefinition(
 
 
 def event_files_mark(settings: Settings) -> str:
-    """A digest of the names, sizes and times of the event files: it changes when a file comes or changes."""
-    import fsspec
+    """A digest of the newest event files: it changes when one of them comes or changes."""
+    from ingestion.event_store import open_store, recent_mark
 
-    root = settings.secret("events_root").rstrip("/")
-    files, base = fsspec.core.url_to_fs(root)
-    found = files.find(base, detail=True) if files.exists(base) else {}
-    lines = [
-        f"{name} {info.get('size')} {info.get('mtime') or info.get('LastModified')}"
-        for name, info in sorted(found.items())
-        if name.endswith(".jsonl.gz")
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return recent_mark(open_store(settings.secret("events_root"), settings.s3()), settings.moment())
 
 
 def privacy_requests_mark(settings: Settings) -> str:

@@ -56,11 +56,19 @@ def show_quarantined(settings: Settings, row_id: str) -> dict[str, Any]:
 def replay(settings: Settings, *, wait_seconds: float = 0.0) -> Replay:
     """Try all of them again. Raises LeiiError while a run is at work."""
     from ingestion.landing import open_landing
+    from pseudonymisation.policy.reading import load_policy
+    from pseudonymisation.policy.source_tables import event_fields
     from storage import exclusive_run
 
     workspace = _workspace(settings)
     with exclusive_run(workspace.home, wait_seconds=wait_seconds), open_landing(workspace) as landing:
-        return replay_quarantine(workspace, landing)
+        return replay_quarantine(
+            workspace,
+            landing,
+            wanted=event_fields(load_policy()),
+            consents_dsn=settings.secret("app_db_dsn"),
+            ip_countries=settings.ip_countries,
+        )
 
 
 def quarantine_counts(workspace: Workspace) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ def give_access(run: Run, privacy_request_id: int, *, wait_seconds: float = 0.0)
     """Write the export that a request asks for, and tell the app. Raises LeiiError, with nothing written, for a request
     that is unknown, unverified or withdrawn, or if another run is at work."""
     request = require_request(run.dsn, privacy_request_id, "access")
-    sources = Sources(dsn=run.dsn, stripe=_stripe(run), events_root=run.settings.events_root)
+    sources = Sources(dsn=run.dsn, stripe=_stripe(run), events_root=run.settings.events_root, s3=run.settings.s3())
     with exclusive_run(run.home, wait_seconds=wait_seconds):
         written, export = export_person(run.workspace, run.policy, sources, request)
         text = ACCESS_GIVEN if export.is_complete else ACCESS_INCOMPLETE

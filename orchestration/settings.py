@@ -5,20 +5,26 @@ with its name, what is wrong with it and an example, and never with the value, w
 """
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, field_validator
+from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from storage import Home, KeyRing, LeiiError, Workspace
 from storage.clock import parse_now
 
+if TYPE_CHECKING:
+    from ingestion.event_store import S3Access
+
 CONFIG_FILE = "leii.toml"
 STRIPE_API_BASE = "https://api.stripe.com"
 WORKING_TARGETS = ("duckdb",)
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+REGION = re.compile(r"[a-z0-9-]{2,40}")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Need = Literal["app_db_dsn", "stripe_api_key", "events_root"]
@@ -30,6 +36,11 @@ EXAMPLES = {
     "stripe_api_key": "LEII_STRIPE_API_KEY=rk_live_...",
     "stripe_api_base": f"LEII_STRIPE_API_BASE={STRIPE_API_BASE}",
     "events_root": "LEII_EVENTS_ROOT=/srv/events or LEII_EVENTS_ROOT=s3://bucket/events",
+    "s3_endpoint": "LEII_S3_ENDPOINT=https://objects.example.no",
+    "s3_region": "LEII_S3_REGION=eu-north-1",
+    "s3_access_key_id": "LEII_S3_ACCESS_KEY_ID=AKIA...",
+    "s3_secret_access_key": "LEII_S3_SECRET_ACCESS_KEY=...",
+    "ip_countries": "LEII_IP_COUNTRIES=/srv/leii/ip_countries.csv",
     "target": "LEII_TARGET=duckdb",
     "now": "LEII_NOW=2026-11-15T06:00:00Z",
     "keyring": "LEII_KEYRING=/etc/leii/keyring.json",
@@ -54,6 +65,11 @@ class Settings(BaseSettings):
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str = STRIPE_API_BASE
     events_root: str | None = None
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+    s3_access_key_id: SecretStr | None = None
+    s3_secret_access_key: SecretStr | None = None
+    ip_countries: Path | None = None
     target: str = "duckdb"
     now: datetime | None = None
     keyring: SecretStr | None = None
@@ -93,19 +109,18 @@ class Settings(BaseSettings):
     @field_validator("stripe_api_base", "enhetsregisteret_api_base")
     @classmethod
     def _base_is_safe(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = _split(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("it must be an https:// address")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-            raise ValueError("http:// is for a double on this machine only; use https://")
-        return value.rstrip("/")
+        return value and _safe_address(value)
 
     @field_validator("events_root")
     @classmethod
     def _root_is_there(cls, value: str | None) -> str | None:
-        if value is None or value.startswith("s3://"):
+        if value is None:
+            return None
+        if value.startswith("s3://"):
+            if not BUCKET.fullmatch(urlsplit(value).netloc):
+                raise ValueError(
+                    "after s3:// stands the bucket, which has 3 to 63 small letters, digits, dots and hyphens"
+                )
             return value
         if "://" in value:
             raise ValueError("it must be a folder or an s3:// address")
@@ -113,6 +128,37 @@ class Settings(BaseSettings):
         if not folder.is_dir():
             raise ValueError("there is no such folder")
         return str(folder)
+
+    @field_validator("ip_countries")
+    @classmethod
+    def _countries_are_there(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
+        file = _beside_config(value)
+        if not file.is_file():
+            raise ValueError("there is no such file")
+        return file
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _endpoint_is_safe(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).path.strip("/"):
+            raise ValueError("it must be an address without a path: the bucket stands in LEII_EVENTS_ROOT")
+        return value and _safe_address(value)
+
+    @field_validator("s3_region")
+    @classmethod
+    def _region_is_one(cls, value: str | None) -> str | None:
+        if value is not None and not REGION.fullmatch(value):
+            raise ValueError("it must be a region's name")
+        return value
+
+    @field_validator("s3_secret_access_key")
+    @classmethod
+    def _key_is_whole(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (info.data.get("s3_access_key_id") is None):
+            raise ValueError("it and LEII_S3_ACCESS_KEY_ID are given together or not at all")
+        return value
 
     @field_validator("target")
     @classmethod
@@ -132,6 +178,18 @@ class Settings(BaseSettings):
             return parse_now(value.isoformat() if isinstance(value, datetime) else str(value))
         except LeiiError:
             raise ValueError("it must be an ISO 8601 time with its offset") from None
+
+    def s3(self) -> "S3Access":
+        """How an s3:// root is reached; what is not set is found by AWS's own rules."""
+        from ingestion.event_store import S3Access
+
+        key, secret = self.s3_access_key_id, self.s3_secret_access_key
+        return S3Access(
+            endpoint=self.s3_endpoint,
+            region=self.s3_region,
+            access_key_id=key.get_secret_value() if key else None,
+            secret_access_key=secret.get_secret_value() if secret else None,
+        )
 
     def require(self, *names: Need) -> None:
         """Raise SettingsError if one of these is not set."""
@@ -221,6 +279,15 @@ def _split(address: str) -> Any:
     except ValueError:
         raise ValueError("it is no address") from None
     return parts
+
+
+def _safe_address(value: str) -> str:
+    parts = _split(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it must be an https:// address")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("http:// is for a double on this machine only; use https://")
+    return value.rstrip("/")
 
 
 def _beside_config(path: Path) -> Path:

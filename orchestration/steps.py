@@ -60,11 +60,28 @@ def notice_restored(run: Run) -> list[str]:
 def pull_events(run: Run) -> SourcePull:
     """New event files into landing; what cannot be read goes to quarantine."""
     from ingestion.events import pull_events
+    from pseudonymisation.policy.source_tables import event_fields
 
     with run.report.stage("read", "events") as stage, open_landing(run.workspace) as landing:
-        pull = pull_events(run.workspace, landing, root=run.settings.secret("events_root"))
-        stage.counts = {"rows": pull.rows, "files": pull.files, "quarantined": pull.quarantined}
+        pull = pull_events(
+            run.workspace,
+            landing,
+            root=run.settings.secret("events_root"),
+            wanted=event_fields(run.policy),
+            consents_dsn=run.dsn,
+            s3=run.settings.s3(),
+            ip_countries=run.settings.ip_countries,
+        )
+        stage.counts = {
+            "rows": pull.rows,
+            "files": pull.files,
+            "quarantined": pull.quarantined,
+            "refused_without_consent": pull.refused_without_consent,
+        }
         stage.tables = {"event": pull.rows}
+        if pull.unclassified:
+            names = ", ".join(sorted(pull.unclassified))
+            stage.warnings.append(f"events: nobody has classified {names}: left out of every load")
     return SourcePull(source="events", rows=stage.tables)
 
 

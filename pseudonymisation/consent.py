@@ -111,7 +111,9 @@ def _apply(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id:
         for person in people
     )
     essential = f"coalesce({event} IN ({', '.join(repr(name) for name in ESSENTIAL_EVENTS)}), FALSE)"
-    surplus = [output.name for path, made in outputs.items() if path not in ESSENTIAL_PATHS for output in made]
+    surplus = [
+        output.name for path, made in outputs.items() if path not in (*ESSENTIAL_PATHS, "user_id") for output in made
+    ]
     con.execute(f"CREATE OR REPLACE TEMP TABLE without_consent AS {named}")
     create_mark(con)
     con.execute("BEGIN")

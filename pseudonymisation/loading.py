@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from ingestion.landing import Batch, Landing
-from pseudonymisation.compaction import corrected_rows, create_mark, note_compaction_due
+from pseudonymisation.compaction import corrected_rows, create_mark, note_compaction_due, own_columns
+from pseudonymisation.identity import apply_identity_changes, forget_merged
 from pseudonymisation.loading_sql import (
     create_table_sql,
     row_key_sql,
@@ -29,7 +30,7 @@ from pseudonymisation.stripe_tombstones import (
     mentions_tombstones,
     note_tombstones,
 )
-from pseudonymisation.vault import notice_vanished, open_vault, register_batch
+from pseudonymisation.vault import note_purge_due, notice_vanished, open_vault, register_batch
 from storage import LeiiError, Workspace, attached, count
 
 VAULT_TAKER = "vault"
@@ -80,6 +81,7 @@ def register_people(workspace: Workspace, landing: Landing, policy: Policy) -> i
     with workspace.connect() as con:
         prepare_session(con, workspace)
         with open_vault(con, workspace):
+            _forget_merged(con, workspace, landing, policy)
             for batch in batches:
                 if (batch.source, batch.table) not in policy.tables:
                     continue
@@ -96,6 +98,14 @@ def register_people(workspace: Workspace, landing: Landing, policy: Policy) -> i
             _forget_others(con, "vault.taken_batch")
     landing.mark_taken(VAULT_TAKER, [batch.batch_id for batch in batches])
     return created
+
+
+def _forget_merged(con: duckdb.DuckDBPyConnection, workspace: Workspace, landing: Landing, policy: Policy) -> None:
+    reached = landing.reached()
+    con.execute("BEGIN")
+    if forget_merged(con, min(reached.get(purpose, -1) for purpose in policy.purposes)):
+        note_purge_due(con, workspace)
+    con.execute("COMMIT")
 
 
 @contextmanager
@@ -125,6 +135,7 @@ def load_purpose(workspace: Workspace, landing: Landing, policy: Policy, purpose
                     continue
                 result = take_batch(con, landing, policy, table_, purpose, batch)
                 done[table_.stored_name] = done[table_.stored_name].plus(result)
+            apply_identity_changes(con, policy, purpose, [batch.batch_id for batch in batches])
             con.execute("BEGIN")
             for name, expired in remove_expired(con, policy, purpose, workspace.now).items():
                 done[name] = done[name].plus(TableLoad(expired=expired))
@@ -224,6 +235,8 @@ def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation
     treated = treated_rows_sql(table, purpose, relation, batch_id, minds_tombstones=minds_tombstones)
     con.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {treated} {newest}")
     target = f"purpose.src.{table.stored_name}"
+    if table.source == "events":
+        _leave_what_is_known(con, table, purpose)
     corrected = corrected_rows(con, table, purpose)
     deleted = count(con, f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM staged)")
     if table.source == "stripe":
@@ -241,6 +254,17 @@ def _upsert(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, relation
         deleted=deleted,
         refused_erased=refusals.get("erased", 0),
         refused_unmapped=refusals.get("unmapped", 0),
+    )
+
+
+def _leave_what_is_known(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) -> None:
+    """Take out of temp table `staged` what is stored like that: a file that was delivered again, or has grown, is no news."""
+    columns = own_columns(table, purpose)
+    new, stored = (", ".join(f'{alias}."{name}"' for name in columns) for alias in ("staged", "stored"))
+    con.execute(
+        "DELETE FROM staged WHERE _refusal IS NULL AND _row_key IN ("
+        f"SELECT staged._row_key FROM staged JOIN purpose.src.{table.stored_name} AS stored USING (_row_key) "
+        f"WHERE ({new}) IS NOT DISTINCT FROM ({stored}))"
     )
 
 

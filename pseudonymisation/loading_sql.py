@@ -7,9 +7,13 @@ from pseudonymisation.raw_rows import raw_relation, raw_value, used_paths
 from pseudonymisation.row_rules import RowRule, cleared_by, row_goes, row_rule
 from pseudonymisation.stripe_tombstones import without_tombstoned
 from pseudonymisation.treatments import Output, treat
+from pseudonymisation.visits import EVENT, owners_sql
 
 BOOKKEEPING = (("_row_key", "UUID"), ("_batch_id", "BIGINT"))
 """Columns that every table of a purpose ends with: the row's own key, and the batch that last changed the row."""
+
+VISIT = "visit"
+"""The kind of a cookie's day in `subject_map`, beside the kinds of identifiers."""
 
 _OWN_FLAG_ID = """coalesce(
     (SELECT any_value(fraud_flag_id(purpose_hmac(known.secret)))
@@ -81,10 +85,16 @@ def subject_map_sql(table: Table, purpose: str, relation: str) -> str:
         f"SELECT DISTINCT '{subject.kind}' AS kind, CAST({raw_value(table, subject.path)} AS VARCHAR) AS value FROM raw"
         for subject in subjects
     )
+    visits = ""
+    if (table.source, table.name) == EVENT:
+        raw = raw_relation(table, relation, [*(subject.path for subject in subjects), "receivedAt"])
+        visits = f"UNION ALL SELECT '{VISIT}', value, account_hash FROM ({_visit_owners_sql(table)})"
     return f"""
         CREATE OR REPLACE TEMP TABLE subject_map AS
         WITH raw AS ({raw}),
-        named AS (SELECT kind, value, alias_hash(kind, value) AS alias_hash FROM ({values}) WHERE value IS NOT NULL)
+        named AS (
+            SELECT kind, value, alias_hash(kind, value) AS alias_hash FROM ({values}) WHERE value IS NOT NULL {visits}
+        )
         SELECT
             named.kind, named.value,
             tombstone.alias_hash IS NOT NULL AS is_erased,
@@ -109,11 +119,7 @@ def treated_rows_sql(
     raw = raw_relation(table, relation, used_paths(table, purpose))
     if minds_tombstones:
         raw = f"SELECT * FROM ({without_tombstoned(table, purpose, raw)})"
-    joins = "".join(
-        f"\nLEFT JOIN subject_map AS {s.mapped} ON {s.mapped}.kind = '{s.kind}' "
-        f"AND {s.mapped}.value = CAST({raw_value(table, s.path)} AS VARCHAR)"
-        for s in subjects
-    )
+    joins = "".join(f"\nLEFT JOIN subject_map AS {s.mapped} ON {_is_named(table, s)}" for s in subjects)
     goes = row_goes(
         rule,
         erased=lambda output: f"coalesce({by_output[output]}.is_erased, FALSE)",
@@ -137,6 +143,35 @@ SELECT
     CASE WHEN {goes} THEN 'erased' WHEN {unmapped} THEN 'unmapped' END AS _refusal
 FROM raw{joins}
 """
+
+
+def _is_named(table: Table, subject: Subject) -> str:
+    """The condition that joins a row with the person whom one of its columns names; an event without an account, with the
+    person whose visit it was."""
+    kind, value = f"'{subject.kind}'", f"CAST({raw_value(table, subject.path)} AS VARCHAR)"
+    if (table.source, table.name) == EVENT and subject.path == "userId":
+        kind = f"CASE WHEN {value} IS NULL THEN '{VISIT}' ELSE {kind} END"
+        value = f"coalesce({value}, {_visit(table)})"
+    return f"{subject.mapped}.kind = {kind} AND {subject.mapped}.value = {value}"
+
+
+def _visit(table: Table) -> str:
+    """A cookie's day, as a text."""
+    cookie, received_at = raw_value(table, "anonymousId"), raw_value(table, "receivedAt")
+    return f"({cookie} || chr(31) || CAST({received_at} AS DATE))"
+
+
+def _visit_owners_sql(table: Table) -> str:
+    """Whose the visits without an account in the CTE `raw` are: (value as in `_visit`, account_hash)."""
+    cookie, received_at = raw_value(table, "anonymousId"), raw_value(table, "receivedAt")
+    return f"""
+        WITH visit AS (
+            SELECT DISTINCT {_visit(table)} AS value, alias_hash('anonymous', {cookie}) AS cookie_hash,
+                CAST({received_at} AS DATE) AS day
+            FROM raw WHERE {raw_value(table, "userId")} IS NULL AND {cookie} IS NOT NULL
+        )
+        SELECT visit.value, owner.account_hash
+        FROM visit JOIN ({owners_sql("visit")}) AS owner ON owner.cookie_hash = visit.cookie_hash AND owner.day = visit.day"""
 
 
 def _output_columns(table: Table, purpose: str, rule: RowRule, by_output: dict[str, str]) -> list[str]:

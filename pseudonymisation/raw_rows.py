@@ -6,7 +6,7 @@ from ingestion.stripe_shapes import REDACTED
 from pseudonymisation.policy.model import Column, Table
 
 _JSON_COLUMN = {"stripe": "object", "events": "payload"}
-_BESIDE = {"stripe": ("account", "deleted"), "events": ("event",)}
+_BESIDE = {"stripe": ("account", "deleted"), "events": ("event", "user_id")}
 _MEANT = (
     "CASE WHEN {0} >= TIMESTAMPTZ '0001-01-02 00:00:00+00' AND {0} < TIMESTAMPTZ '9999-12-31 00:00:00+00' THEN {0} END"
 )

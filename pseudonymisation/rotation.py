@@ -32,7 +32,7 @@ from storage import KeyRing, LeiiError, Workspace, compact_copy, count, filled_c
 SOURCES_WITH_KEYED_CURSORS = ("app_db", "events")
 """What was read of these is remembered as digests under landing's key."""
 
-_RANDOM_IDS = ("subject_id", "case_id")
+_RANDOM_IDS = ("subject_id", "old_subject_id", "case_id")
 """The vault's UUIDs that no key made."""
 
 # A JSON value that is a UUID and nothing else, with its quotes; a quote within a text is escaped.

@@ -31,8 +31,14 @@ _MACROS = (
     "CREATE OR REPLACE TEMP MACRO app_flag_id(secret) AS fraud_flag_id(purpose_hmac_first(secret))",
     """CREATE OR REPLACE TEMP MACRO network_of(ip) AS CASE
         WHEN regexp_matches(ip, '^[0-9]{1,3}([.][0-9]{1,3}){3}(/32)?$') THEN regexp_extract(ip, '^([0-9]+[.][0-9]+[.][0-9]+)', 1)
-        WHEN regexp_matches(ip, '^[0-9A-Fa-f:]+(/128)?$') AND ip LIKE '%:%:%'
-            THEN lower(array_to_string(string_split(ip, ':')[1:3], ':'))
+        WHEN regexp_matches(ip, '^[0-9A-Fa-f:]+(/128)?$') AND ip LIKE '%:%:%' THEN
+            array_to_string(list_transform(
+                list_concat(
+                    list_filter(string_split(string_split(replace(lower(ip), '/128', ''), '::')[1], ':'), part -> part <> ''),
+                    ['0', '0', '0']
+                )[1:3],
+                part -> coalesce(nullif(ltrim(part, '0'), ''), '0')
+            ), ':')
     END""",
     """CREATE OR REPLACE TEMP MACRO plain_text(text) AS
         nullif(trim(regexp_replace(lower(text), '[^a-zæøå]+', ' ', 'g')), '')""",

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ingestion.landing import Batch
 from pseudonymisation.disclosures import note_disclosures
+from pseudonymisation.identity import note_claims
 from pseudonymisation.policy.model import SUBJECT_KINDS, Policy, Table
 from pseudonymisation.raw_rows import raw_relation, raw_value
 from storage import Workspace, attached, compact_copy, count
@@ -22,7 +23,12 @@ from storage import Workspace, attached, compact_copy, count
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS vault.subject (subject_id UUID NOT NULL, secret BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.alias (alias_hash UUID NOT NULL, kind VARCHAR NOT NULL, subject_id UUID NOT NULL);
-CREATE TABLE IF NOT EXISTS vault.cookie_link (cookie_hash UUID NOT NULL, account_hash UUID NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.cookie_link (
+    cookie_hash UUID NOT NULL, account_hash UUID NOT NULL, seen_on DATE NOT NULL, batch_id BIGINT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS vault.merged_subject (
+    old_subject_id UUID NOT NULL, subject_id UUID NOT NULL, batch_id BIGINT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS vault.disclosure (subject_id UUID NOT NULL, recipient VARCHAR NOT NULL, since DATE);
 CREATE TABLE IF NOT EXISTS vault.tombstone (alias_hash UUID NOT NULL, certificate_id VARCHAR);
 CREATE TABLE IF NOT EXISTS vault.stripe_tombstone (object_hash UUID NOT NULL, path VARCHAR);
@@ -115,14 +121,16 @@ def register_batch(con: duckdb.DuckDBPyConnection, policy: Policy, batch: Batch,
     table = policy.table(batch.source, batch.table)
     created = 0
     for registration in registrations(table):
-        created += _register_column(con, table, registration, relation)
+        created += _register_column(con, table, registration, relation, batch.batch_id)
     note_disclosures(con, policy, table, relation)
     if (batch.source, batch.table) == ("events", "event"):
-        _link_cookies(con, table, relation)
+        _link_cookies(con, table, relation, batch.batch_id)
     return created
 
 
-def _register_column(con: duckdb.DuckDBPyConnection, table: Table, registration: Registration, relation: str) -> int:
+def _register_column(
+    con: duckdb.DuckDBPyConnection, table: Table, registration: Registration, relation: str, batch_id: int
+) -> int:
     value = raw_value(table, registration.path)
     owner = "CAST(NULL AS UUID)"
     if registration.same_as is not None:
@@ -131,9 +139,11 @@ def _register_column(con: duckdb.DuckDBPyConnection, table: Table, registration:
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE candidate AS
         WITH raw AS ({raw_relation(table, relation, [registration.path, *([registration.same_as] if registration.same_as else [])])})
-        SELECT alias_hash('{registration.kind}', {value}) AS alias_hash, any_value({owner}) AS owner_hash
+        SELECT alias_hash('{registration.kind}', {value}) AS alias_hash, min({owner}) AS owner_hash
         FROM raw WHERE {value} IS NOT NULL GROUP BY ALL
     """)
+    if registration.same_as is not None:
+        note_claims(con, registration.kind, batch_id)
     con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.alias)")
     con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.tombstone)")
     con.execute("""
@@ -185,20 +195,24 @@ def _random_values(count: int, size: int) -> list[bytes]:
     return [pool[start : start + size] for start in range(0, len(pool), size)]
 
 
-def _link_cookies(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> None:
+def _link_cookies(con: duckdb.DuckDBPyConnection, table: Table, relation: str, batch_id: int) -> None:
+    """Remember on which days a cookie was seen with an account, be it an erased one."""
     con.execute(f"""
         INSERT INTO vault.cookie_link
-        WITH raw AS ({raw_relation(table, relation, ["anonymousId", "userId"])}),
+        WITH raw AS ({raw_relation(table, relation, ["anonymousId", "userId", "receivedAt"])}),
         pair AS (
             SELECT DISTINCT
                 alias_hash('anonymous', {raw_value(table, "anonymousId")}) AS cookie_hash,
-                alias_hash('account', {raw_value(table, "userId")}) AS account_hash
+                alias_hash('account', {raw_value(table, "userId")}) AS account_hash,
+                CAST({raw_value(table, "receivedAt")} AS DATE) AS seen_on
             FROM raw
         )
-        SELECT cookie_hash, account_hash FROM pair
-        WHERE cookie_hash IS NOT NULL AND account_hash IN (SELECT alias_hash FROM vault.alias)
+        SELECT cookie_hash, account_hash, seen_on, {batch_id} FROM pair
+        WHERE cookie_hash IN (SELECT alias_hash FROM vault.alias)
+          AND account_hash IN (SELECT alias_hash FROM vault.alias UNION ALL SELECT alias_hash FROM vault.tombstone)
           AND NOT EXISTS (FROM vault.cookie_link AS known
-                          WHERE known.cookie_hash = pair.cookie_hash AND known.account_hash = pair.account_hash)
+                          WHERE known.cookie_hash = pair.cookie_hash AND known.account_hash = pair.account_hash
+                            AND known.seen_on = pair.seen_on)
     """)
 
 

@@ -39,6 +39,11 @@ def resolve_person(con: duckdb.DuckDBPyConnection, workspace: Workspace, account
         [account_id],
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE own_alias AS {ALIASES_OF_NEW_CASES}")
+    # An erasure takes what only the erased have left; nobody is shown what may have been another's.
+    con.execute(
+        "DELETE FROM own_alias WHERE alias_hash IN "
+        "(SELECT cookie_hash FROM vault.cookie_link GROUP BY cookie_hash HAVING count(DISTINCT account_hash) > 1)"
+    )
     row = con.execute("SELECT CAST(alias_hash AS VARCHAR) FROM new_case").fetchone()
     assert row is not None
     return str(row[0])

@@ -11,6 +11,7 @@ from typing import TypeVar
 import duckdb
 import psycopg
 
+from ingestion.event_store import S3Access, open_store
 from ingestion.stripe_client import RefusalError, StripeApi
 from pseudonymisation.access.app_rows import AppRows, read_app_rows, read_flags, read_privacy_requests
 from pseudonymisation.access.document import (
@@ -26,7 +27,7 @@ from pseudonymisation.access.document import (
     RowTable,
     SourceSection,
 )
-from pseudonymisation.access.event_rows import read_event_rows
+from pseudonymisation.access.event_rows import EventRows, read_event_rows
 from pseudonymisation.access.exports import KEPT_FOR, WrittenExport, write_export
 from pseudonymisation.access.own_data import flat, own_fields, without_others
 from pseudonymisation.access.page import render_page
@@ -53,6 +54,7 @@ class Sources:
     dsn: str
     stripe: StripeApi | None
     events_root: str | None
+    s3: S3Access | None = None
 
 
 @dataclass(kw_only=True)
@@ -167,12 +169,16 @@ def _stripe_section(this: Reading) -> SourceSection:
     return _source_section(this, "stripe", found)
 
 
+def _read_events(this: Reading, root: str) -> EventRows:
+    return read_event_rows(this.con, this.workspace, open_store(root, this.sources.s3), this.person)
+
+
 def _events_section(this: Reading) -> SourceSection:
     root = this.sources.events_root
     if root is None:
         this.gaps.append(Gap(place="events", reason="LEII_EVENTS_ROOT is not set"))
         return SourceSection(source="events", tables=[])
-    rows = this.attempt("events", lambda: read_event_rows(this.con, this.workspace, root, this.person), None)
+    rows = this.attempt("events", lambda: _read_events(this, root), None)
     if rows is None:
         return SourceSection(source="events", tables=[])
     if rows.damaged:

@@ -200,7 +200,13 @@ own_cookie AS (
     JOIN vault.cookie_link AS link ON link.account_hash = asked.alias_hash
     JOIN vault.alias AS cookie ON cookie.alias_hash = link.cookie_hash
     WHERE NOT EXISTS (FROM vault.cookie_link AS other
-                      WHERE other.cookie_hash = link.cookie_hash AND other.account_hash <> link.account_hash)
+                      WHERE other.cookie_hash = link.cookie_hash
+                        AND other.account_hash NOT IN (SELECT alias_hash FROM new_case)
+                        AND other.account_hash NOT IN (SELECT alias_hash FROM vault.tombstone))
+),
+former AS (
+    SELECT asked.case_id, asked.alias_hash, merged.old_subject_id AS subject_id
+    FROM asked JOIN vault.merged_subject AS merged ON merged.subject_id = asked.subject_id
 ),
 flag AS (
     SELECT asked.case_id,
@@ -209,9 +215,12 @@ flag AS (
     FROM asked JOIN vault.subject AS subject USING (subject_id)
 )
 SELECT DISTINCT case_id, alias_hash, subject_id
-FROM (FROM asked UNION ALL FROM own UNION ALL FROM own_cookie UNION ALL FROM flag)
+FROM (FROM asked UNION ALL FROM own UNION ALL FROM own_cookie UNION ALL FROM former UNION ALL FROM flag)
 """
-"""SQL for every alias (case_id, alias_hash, subject_id) of the people in temp table `new_case` (case_id, alias_hash)."""
+"""SQL for every alias (case_id, alias_hash, subject_id) of the people in temp table `new_case` (case_id, alias_hash).
+
+A cookie is among them if everybody who was seen with it is erased: in these cases, or before.
+"""
 
 
 def cases_in(con: duckdb.DuckDBPyConnection, *states: str) -> list[str]:

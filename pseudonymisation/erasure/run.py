@@ -217,8 +217,8 @@ def _forget(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[st
         con.execute(f"DELETE FROM vault.{table} WHERE subject_id IN ({mine.format('subject_id')})", [cases])
     for table in ("alias", "vanished"):
         con.execute(f"DELETE FROM vault.{table} WHERE alias_hash IN ({mine.format('alias_hash')})", [cases])
-    for column in ("cookie_hash", "account_hash"):
-        con.execute(f"DELETE FROM vault.cookie_link WHERE {column} IN ({mine.format('alias_hash')})", [cases])
+    con.execute(f"DELETE FROM vault.merged_subject WHERE subject_id IN ({mine.format('subject_id')})", [cases])
+    con.execute(f"DELETE FROM vault.cookie_link WHERE cookie_hash IN ({mine.format('alias_hash')})", [cases])
     move_cases(con, cases, "forgotten", workspace.now)
     note_purge_due(con, workspace)
     con.execute("COMMIT")

@@ -1,8 +1,9 @@
-"""What ingestion is told of the policy: the app database's columns, no others, and the shapes of Stripe's objects."""
+"""What ingestion is told of the policy: columns and fields, no others, and the shapes of Stripe's objects."""
 
+from ingestion.event_fields import ENVELOPE, EventField, EventFields
 from ingestion.source_tables import SourceTable
 from ingestion.stripe_shapes import ObjectShape
-from pseudonymisation.policy.model import Policy, Table
+from pseudonymisation.policy.model import Column, Policy, Table
 from pseudonymisation.vault import registrations
 
 
@@ -41,3 +42,25 @@ def _used(table: Table) -> list[str]:
     given = [column.path for column in table.columns.values() if column.treatments]
     paths = dict.fromkeys([*table.key, *learned, *given])
     return [path for path in paths if not table.columns[path].beside_object]
+
+
+def event_fields(policy: Policy) -> EventFields:
+    """The fields of an event that a purpose gets, and every name that the policy lists."""
+    columns = [column for column in policy.table("events", "event").columns.values() if not column.beside_object]
+    return EventFields(
+        kept=tuple(
+            EventField(path=column.path, type=_field_type(column))
+            for column in columns
+            if column.treatments and column.path not in ENVELOPE
+        ),
+        names=frozenset(column.path.split(".")[0] for column in columns),
+        properties=frozenset(
+            column.path.removeprefix("properties.") for column in columns if "properties." in column.path
+        ),
+    )
+
+
+def _field_type(column: Column) -> str:
+    if any(treatment.parameter == "list_length" for treatment in column.treatments.values()):
+        return "list"
+    return "identifier" if column.identifier and column.type == "text" else column.type

@@ -7,7 +7,15 @@ from typing import Any
 from pseudonymisation.loading_sql import outputs_of
 from pseudonymisation.policy.model import Policy
 
-SUBJECT_COLUMNS = {"account_id", "counterpart_id", "customer_id", "provider_id", "subject_id", "visitor_id"}
+SUBJECT_COLUMNS = {
+    "account_id",
+    "counterpart_id",
+    "customer_id",
+    "person_id",
+    "provider_id",
+    "subject_id",
+    "visitor_id",
+}
 
 
 def problems(manifest: Mapping[str, Any], policy: Policy, purpose: str) -> list[str]:

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.landing import Landing, open_landing
+from pseudonymisation.policy.reading import load_policy
+from pseudonymisation.policy.source_tables import event_fields
 from storage import Workspace
 
+WANTED = event_fields(load_policy())
 USER = "c4ca4238-a0b9-4382-8dcc-509a6f75849b"
 COOKIE = "anonymous-cookie-1"
 

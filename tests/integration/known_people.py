@@ -13,6 +13,10 @@ from pseudonymisation.vault import open_vault
 from storage import KeyRing, Workspace, attached
 
 FLAGS = "fraud"
+_LIVING_LINKS = """
+    SELECT DISTINCT cookie_hash, account_hash FROM vault.cookie_link
+    WHERE account_hash NOT IN (SELECT alias_hash FROM vault.tombstone)
+"""
 
 
 @dataclass(kw_only=True)
@@ -30,18 +34,22 @@ class KnownPeople:
             alias: (kind, subject)
             for alias, kind, subject in rows_of(workspace, "SELECT alias_hash, kind, subject_id FROM vault.alias")
         }
-        self.links = set(rows_of(workspace, "SELECT cookie_hash, account_hash FROM vault.cookie_link"))
+        self.links = set(rows_of(workspace, _LIVING_LINKS))
+
+    def cookies_of(self, accounts: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """The cookies that nobody else has used who is not erased."""
+        users: defaultdict[uuid.UUID, set[uuid.UUID]] = defaultdict(set)
+        for cookie, user in self.links:
+            users[cookie].add(user)
+        return {cookie for cookie, used_by in users.items() if used_by <= set(accounts)}
 
     def aliases_of(self, account: uuid.UUID) -> set[uuid.UUID]:
         """Every alias of the person behind an account: of the same subject, and cookies that nobody else has used."""
         if account not in self.aliases:
             return {account}
         subject = self.aliases[account][1]
-        users: defaultdict[uuid.UUID, set[uuid.UUID]] = defaultdict(set)
-        for cookie, user in self.links:
-            users[cookie].add(user)
         own = {alias for alias, (_, known) in self.aliases.items() if known == subject}
-        return own | {cookie for cookie, used_by in users.items() if used_by == {account}}
+        return own | self.cookies_of([account])
 
     def pseudonyms(self, ring: KeyRing, purpose: str, aliases: Iterable[uuid.UUID]) -> set[uuid.UUID]:
         """What a purpose calls the people behind these aliases."""
@@ -67,8 +75,9 @@ class KnownPeople:
 
 def tombstones_of(known: KnownPeople, ring: KeyRing, accounts: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """What the erasure of these accounts must leave in the vault."""
-    found = set()
-    for account in accounts:
+    erased = set(accounts)
+    found = known.cookies_of(erased)
+    for account in erased:
         aliases = known.aliases_of(account)
         flags = known.flag_ids(ring, [account])
         found |= aliases | {alias_hash(ring, "fraud_flag", flag) for flag in flags}

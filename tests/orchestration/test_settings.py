@@ -80,6 +80,12 @@ def test_paths_in_a_named_file_count_from_its_folder(monkeypatch: pytest.MonkeyP
         ("accept_synthetic_ids", "perhaps", "boolean"),
         ("events_root", "nowhere", "no such folder"),
         ("events_root", "ftp://host/events", "s3:// address"),
+        ("events_root", "s3://No_Bucket/events", "the bucket"),
+        ("s3_endpoint", "http://objects.example.no", "https://"),
+        ("s3_endpoint", "https://objects.example.no/bucket", "without a path"),
+        ("s3_region", "eu north!", "region"),
+        ("s3_secret_access_key", SECRET, "together"),
+        ("ip_countries", "nowhere.csv", "no such file"),
         ("target", "lake", "lake does not work yet"),
         ("target", "spark", "spark does not work yet"),
         ("target", "duck", "no such target"),
@@ -98,6 +104,22 @@ def test_a_wrong_setting_is_refused_with_name_reason_and_example(
     assert reason in message
     assert EXAMPLES[name] in message
     assert SECRET not in message
+
+
+def test_an_object_store_is_reached_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(
+        monkeypatch,
+        LEII_EVENTS_ROOT="s3://bucket/events",
+        LEII_S3_ENDPOINT="http://127.0.0.1:9000/",
+        LEII_S3_REGION="eu-north-1",
+        LEII_S3_ACCESS_KEY_ID="id",
+        LEII_S3_SECRET_ACCESS_KEY=SECRET,
+    )
+    settings = load_settings()
+    access = settings.s3()
+    assert (access.endpoint, access.region) == ("http://127.0.0.1:9000", "eu-north-1")
+    assert (access.access_key_id, access.secret_access_key) == ("id", SECRET)
+    assert SECRET not in repr(settings) + repr(access)
 
 
 def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

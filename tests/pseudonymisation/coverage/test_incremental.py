@@ -18,7 +18,7 @@ INCREMENTAL = [
         "fct_request",
         "fct_request_funnel",
     ),
-    *("fct_search", "fct_payment", "fct_booking_ledger"),
+    *("fct_search", "fct_session", "fct_payment", "fct_booking_ledger"),
 ]
 NEWER = "_batch_id > (select coalesce(max(_batch_id), -1)"
 

@@ -11,6 +11,7 @@ renamed as (
         network_id,
 
         event_name,
+        country,
 
         received_at
     from source

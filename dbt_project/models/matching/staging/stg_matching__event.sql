@@ -7,6 +7,7 @@ renamed as (
         event_id,
         account_id,
         visitor_id,
+        coalesce(account_id, visitor_id) as person_id,
         provider_id,
 
         event_name,
@@ -14,6 +15,8 @@ renamed as (
         municipality,
 
         result_count,
+
+        is_signed_in,
 
         received_at,
 
