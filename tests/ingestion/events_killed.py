@@ -18,6 +18,7 @@ from tests.ingestion.killing import run_in_child
 MODULES = (
     "ingestion.events",
     "ingestion.event_files",
+    "ingestion.event_store",
     "ingestion.quarantine",
     "ingestion.landing",
     "ingestion.register",

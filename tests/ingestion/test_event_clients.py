@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from segment.analytics.client import Client
+from segment.analytics.client import Client  # type: ignore[import-untyped]
 
 from ingestion.events import EventsPull, pull_events
 from ingestion.landing import open_landing
