@@ -173,9 +173,10 @@ def _retyped(fields: EventFields) -> str:
 
 def _tools(condition: str) -> str:
     """The names of the tools whose switch in `integrations` fulfils the condition; a switch that is null says nothing."""
-    switches = f"map_entries(json_transform({_text('$.integrations')}, '\"MAP(VARCHAR, JSON)\"'))"
-    chosen = f"list_filter({switches}, switch -> switch.value::VARCHAR {condition} AND switch.value::VARCHAR <> 'null')"
-    names = f"list_transform({chosen}, switch -> {tool_name('switch.key')})"
+    switches = _text("$.integrations")
+    pairs = f"list_zip(json_keys({switches}), json_extract({switches}, '$.*'))"  # no map: a name may stand twice
+    chosen = f"list_filter({pairs}, pair -> pair[2]::VARCHAR {condition} AND pair[2]::VARCHAR <> 'null')"
+    names = f"list_transform({chosen}, pair -> {tool_name('pair[1]')})"
     return f"CASE WHEN {_type('$.integrations')} = 'OBJECT' AND {_text('$.integrations')} <> '{{}}' THEN {names} ELSE [] END"
 
 

@@ -18,7 +18,7 @@ from storage import Home, Workspace
 from tests.fuzz.broken import break_line
 from tests.fuzz.events import check_accounts, write_broken_files
 from tests.ingestion.conftest import NOW
-from tests.ingestion.event_lines import as_line, event, landed_events
+from tests.ingestion.event_lines import WANTED, as_line, event, landed_events
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -29,7 +29,7 @@ JSON = st.recursive(
 
 def pull(workspace: Workspace, root: Path) -> EventsPull:
     with open_landing(workspace) as landing:
-        return pull_events(workspace, landing, root=str(root))
+        return pull_events(workspace, landing, root=str(root), wanted=WANTED)
 
 
 def play(workspace: Workspace, root: Path, seed: int, inputs: int) -> None:

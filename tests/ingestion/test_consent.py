@@ -209,6 +209,14 @@ def test_a_tool_that_is_switched_off_gets_nothing(
     assert landed == [name for name, passes in (("own", own), ("pixel", pixel)) if passes]
 
 
+def test_a_switch_that_stands_twice_is_off_if_one_of_them_is(workspace: Workspace, root: Path) -> None:
+    line = json.dumps(event("m1", integrations={"Leii": True, "x": 1})).replace('"x": 1', '"Leii": false')
+    write_file(root, [line, event("m2")])
+    with open_landing(workspace) as landing:
+        done = pull_events(workspace, landing, root=str(root), wanted=WANTED)
+    assert (done.landed, done.refused_without_consent) == (1, 1)
+
+
 def test_a_pixel_without_a_name_passes_only_if_no_tool_is_switched_off(workspace: Workspace, root: Path) -> None:
     unnamed = {"event": "Pixel Fired", "integrations": {"Amplitude": False}}
     assert pull(workspace, root, event("m1", **unnamed)).refused_without_consent == 1
