@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -56,20 +57,32 @@ TABLES = (
 ACCOUNTS = 60
 
 
-def fill(dsn: str, seed: int, rows: int) -> dict[str, int]:
-    """Put rows into every table, three of four with strange values; gives the number by table."""
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """How many rows each table has, and how many there are in all with at least one strange value."""
+
+    rows: dict[str, int]
+    strange: int
+
+
+def fill(dsn: str, seed: int, rows: int) -> Filled:
+    """Put rows into every table, three of four with strange values."""
     chance = random.Random(seed)
     with psycopg.connect(dsn) as connection:
         connection.execute("truncate app.account, app.service_category cascade")
         connection.execute(sql.SQL("truncate {}").format(sql.SQL(", ").join(_named(name) for name in TABLES)))
-        return {name: _fill_table(connection, chance, name, rows) for name in TABLES}
+        filled = {name: _fill_table(connection, chance, name, rows) for name in TABLES}
+    return Filled(
+        rows={name: count for name, (count, _) in filled.items()},
+        strange=sum(strange for _, strange in filled.values()),
+    )
 
 
 def _named(table: str) -> sql.Identifier:
     return sql.Identifier("app", table)
 
 
-def _fill_table(connection: psycopg.Connection[Any], chance: random.Random, table: str, rows: int) -> int:
+def _fill_table(connection: psycopg.Connection[Any], chance: random.Random, table: str, rows: int) -> tuple[int, int]:
     columns = connection.execute(
         "select column_name, udt_name, is_nullable = 'YES' from information_schema.columns "
         "where table_schema = 'app' and table_name = %s order by ordinal_position",
@@ -88,7 +101,9 @@ def _fill_table(connection: psycopg.Connection[Any], chance: random.Random, tabl
         cursor.executemany(insert, values)
     found = connection.execute(sql.SQL("select count(*) from {}").format(_named(table))).fetchone()
     assert found is not None
-    return int(found[0])
+    kinds = [kind for _, kind, _ in columns]
+    strange = sum(any(map(_is_strange, kinds, row)) for row in values)
+    return int(found[0]), strange
 
 
 def _value(chance: random.Random, table: str, number: int, name: str, kind: str, may_be_null: bool) -> str | None:
@@ -104,6 +119,10 @@ def _value(chance: random.Random, table: str, number: int, name: str, kind: str,
     if name in ("booking_id", "request_id", "claim_id"):
         return str(number)
     return chance.choice(STRANGE[kind]) if number % 4 and chance.random() < 0.25 else PLAIN[kind]
+
+
+def _is_strange(kind: str, value: str | None) -> bool:
+    return value != PLAIN.get(kind) and value in STRANGE.get(kind, ())
 
 
 def _account(number: int) -> str:

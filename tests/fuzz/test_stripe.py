@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,16 +82,16 @@ def check_accounts(workspace: Workspace, market: Market, done: StripePull, log: 
     return len(bad)
 
 
-def load_everywhere(workspace: Workspace) -> None:
+def load_for(workspace: Workspace, purposes: Iterable[str]) -> None:
     policy = load_policy()
     with open_landing(workspace) as landing:
         register_people(workspace, landing, policy)
-        for purpose in policy.purposes:
+        for purpose in purposes:
             load_purpose(workspace, landing, policy, purpose)
             assert not landing.pending(purpose)
 
 
-def play(workspace: Workspace, folder: Path, seed: int, share: float) -> int:
+def play(workspace: Workspace, folder: Path, seed: int, share: float, purposes: Iterable[str]) -> int:
     market = small_market(folder / "market")
     log = folder / "broken.jsonl"
     with served(market, rate_limit=0) as double, breaking(double.base_url, log, seed=seed, share=share) as api_base:
@@ -101,19 +101,20 @@ def play(workspace: Workspace, folder: Path, seed: int, share: float) -> int:
         play_on(market)
         show(market, double)
         pull(workspace, double.api_key, api_base)
-    load_everywhere(workspace)
+    load_for(workspace, purposes)
+    print(f"{inputs} broken objects in the first pass")
     return inputs
 
 
 @pytest.mark.slow
 def test_broken_objects_are_landed_as_they_are_or_set_aside(home: Workspace, tmp_path: Path) -> None:
-    assert play(home, tmp_path, seed=1, share=0.2) > 200
+    assert play(home, tmp_path, seed=1, share=0.2, purposes=["fraud"]) > 200
 
 
 @pytest.mark.endurance
 @pytest.mark.parametrize("seed", range(2, 8))
 def test_thousands_of_broken_objects_are_accounted_for(home: Workspace, tmp_path: Path, seed: int) -> None:
-    assert play(home, tmp_path, seed=seed, share=0.4) > 500
+    assert play(home, tmp_path, seed=seed, share=0.4, purposes=load_policy().purposes) > 500
 
 
 @pytest.mark.slow
