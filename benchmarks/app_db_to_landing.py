@@ -16,6 +16,7 @@ from dlt.sources.sql_database import sql_table
 from benchmarks.measure import compare
 from demo.postgres import DemoPostgres, running_postgres
 from ingestion.app_db import pull_app_db
+from ingestion.app_db_source import AppDbSource
 from ingestion.landing import open_landing
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import load_policy
@@ -78,7 +79,7 @@ def _leii(dsn: str, root: Path, policy: Policy) -> None:
     workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
     tables = [table for table in app_db_tables(policy) if table.name == "booking"]
     with open_landing(workspace) as landing:
-        pull_app_db(workspace, landing, dsn=dsn, tables=tables)
+        pull_app_db(workspace, landing, AppDbSource(dsn=dsn), tables=tables)
 
 
 def _bare(dsn: str, target: Path) -> None:

@@ -6,28 +6,36 @@ person's data or a password.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import adbc_driver_postgresql.dbapi as postgresql
 import duckdb
+import psycopg
 import pyarrow as pa
 from adbc_driver_manager import dbapi
-from adbc_driver_postgresql import StatementOptions
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from ingestion.parallel_reading import open_stream
 from storage import LeiiError
 
 Result = TypeVar("Result")
 
-# Small enough that a wide table streams in flat memory; larger ones were not faster.
-BATCH_BYTES = 4 << 20
-BEGIN = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SETTINGS = (
     "SET LOCAL TimeZone = 'UTC'",
     # A row that a policy of PostgreSQL's hides would look deleted: with this, the server refuses instead of hiding it.
     "SET LOCAL row_security = off",
     "SET LOCAL jit = off",
+    "SET LOCAL lock_timeout = '60s'",
 )
+CONNECTION_DEFAULTS = {
+    "application_name": "leii",
+    "connect_timeout": "15",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
 REASONS = {
     "28P01": "the password is wrong",
     "28000": "the role may not log in from here",
@@ -37,18 +45,32 @@ REASONS = {
     "42703": "a column is not there any more",
     "42P01": "the table is not there any more",
     "55P03": "it is locked",
-    "57014": "the server cancelled the query (statement_timeout?)",
+    "57014": "the server cancelled the query (statement_timeout? see LEII_APP_DB_STATEMENT_TIMEOUT_SECONDS)",
     "40001": "the server cancelled the query (conflict with recovery?)",
+    "57P01": "the server ended the connection",
+    "57P02": "the server crashed",
+    "57P03": "the server is starting up or shutting down",
     "22P02": "the server could not convert a value",
     "53300": "the server has no free connection",
 }
+SNAPSHOT_IS_GONE = ("40001", "57P01", "57P02", "57P03", "25P03", "25P04")
+"""What ends a transaction on the server's side: a replica's conflict with recovery, a restart, a timeout of idleness."""
+
+
+class CannotConnectError(LeiiError):
+    """The app database cannot be reached."""
+
+
+class SnapshotLostError(LeiiError):
+    """The connection, and with it the moment that was being read, is gone: begin again with another moment."""
 
 
 class Snapshot:
-    """One REPEATABLE READ READ ONLY transaction: all that is read through it was true at the same moment."""
+    """One REPEATABLE READ READ ONLY transaction, over one or several connections: all that is read through it was true at
+    the same moment."""
 
-    def __init__(self, connection: dbapi.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connections: Sequence[dbapi.Connection]) -> None:
+        self._connections = connections
 
     def row(self, query: str) -> dict[str, Any]:
         """The one row of a query, by column name."""
@@ -59,46 +81,84 @@ class Snapshot:
         return row
 
     def table(self, query: str) -> pa.Table:
-        with self._connection.cursor() as cursor:
+        with self._connections[0].cursor() as cursor:
             cursor.execute(query)
             return cursor.fetch_arrow_table()
 
-    @contextmanager
-    def stream(self, query: str) -> Iterator[pa.RecordBatchReader]:
-        """The result batch by batch; nothing else can be read through this snapshot until the block ends."""
-        with self._connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(BATCH_BYTES)})
-            cursor.execute(query)
-            reader = cursor.fetch_record_batch()
-            try:
-                yield reader
-            finally:
-                reader.close()
+    def stream(self, *queries: str) -> AbstractContextManager[pa.RecordBatchReader]:
+        """The rows of all the queries, batch by batch and in any order; nothing else can be read through this snapshot until
+        the block ends."""
+        return open_stream(self._connections, queries)
 
     def attempt(self, work: Callable[[], Result]) -> Result:
-        """Run some reading; if it fails, the snapshot goes on as if it had not been tried."""
-        self.command("SAVEPOINT attempt")
+        """Run some reading; if it fails, the snapshot goes on as if it had not been tried.
+
+        Raises SnapshotLostError if it cannot go on.
+        """
+        self._hold("SAVEPOINT attempt", None)
         try:
             result = work()
-        except Exception:
-            self.command("ROLLBACK TO SAVEPOINT attempt")
+        except Exception as failed:
+            self._hold("ROLLBACK TO SAVEPOINT attempt", failed)
             raise
         self.command("RELEASE SAVEPOINT attempt")
         return result
 
     def command(self, statement: str) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
+        """On every connection."""
+        for connection in self._connections:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+
+    def _hold(self, statement: str, failed: Exception | None) -> None:
+        """Set or go back to the savepoint. That this fails, or what failed before, may tell that the snapshot is gone."""
+        try:
+            if failed is not None and _is_gone(failed):
+                raise failed
+            self.command(statement)
+        except (dbapi.Error, OSError) as error:
+            raise SnapshotLostError(f"the app database broke off: {reason(failed or error)}") from None
 
 
 @contextmanager
-def open_snapshot(dsn: str) -> Iterator[Snapshot]:
-    """One moment of the database. Raises LeiiError when it cannot be reached."""
-    with _connected(dsn) as connection:
-        snapshot = Snapshot(connection)
-        for statement in BEGIN:
-            snapshot.command(statement)
-        yield snapshot
+def open_snapshot(
+    dsn: str, *, connections: int = 1, statement_timeout_seconds: int = 0, exported: str | None = None
+) -> Iterator[Snapshot]:
+    """One moment of the database; `exported` names one that another session holds open.
+
+    Raises LeiiError when it cannot be reached.
+    """
+    settings = list(SETTINGS)
+    if statement_timeout_seconds:
+        settings.append(f"SET LOCAL statement_timeout = '{statement_timeout_seconds}s'")
+    with ExitStack() as stack:
+        opened: list[dbapi.Connection] = []
+        for _ in range(connections):
+            connection = stack.enter_context(_connected(dsn))
+            one = Snapshot([connection])
+            one.command(BEGIN)
+            if exported is not None:
+                one.command(f"SET TRANSACTION SNAPSHOT '{exported}'")
+            for statement in settings:
+                one.command(statement)
+            if exported is None and connections > 1:
+                exported = str(one.row("SELECT pg_export_snapshot() AS name")["name"])
+            opened.append(connection)
+        yield Snapshot(opened)
+
+
+def connection_string(dsn: str) -> str:
+    """The address with a name for the app team to see, and an end to waiting for a host that does not answer.
+
+    Raises CannotConnectError, without the address, if it is none.
+    """
+    try:
+        given = conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise CannotConnectError(
+            "cannot connect to the app database: its connection string cannot be read; check LEII_APP_DB_DSN"
+        ) from None
+    return make_conninfo(dsn, **{name: value for name, value in CONNECTION_DEFAULTS.items() if name not in given})
 
 
 def read_arrow(dsn: str, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
@@ -124,12 +184,18 @@ def reason(error: BaseException) -> str:
     return f"PostgreSQL's error {state}" if state else f"the connection or the query broke off ({type(error).__name__})"
 
 
+def _is_gone(error: BaseException) -> bool:
+    state = str(getattr(error, "sqlstate", None) or "")
+    return state in SNAPSHOT_IS_GONE or state.startswith("08")
+
+
 @contextmanager
 def _connected(dsn: str) -> Iterator[dbapi.Connection]:
+    address = connection_string(dsn)
     try:
-        connection = postgresql.connect(dsn, autocommit=True)
+        connection = postgresql.connect(address, autocommit=True)
     except dbapi.Error as error:
-        raise LeiiError(
+        raise CannotConnectError(
             f"cannot connect to the app database: {_connect_reason(error)}; check LEII_APP_DB_DSN"
         ) from None
     try:

@@ -22,10 +22,10 @@ from ingestion.encrypted_parquet import give_key, read_encrypted, write_encrypte
 from ingestion.register import Register, SeenFile
 from storage import LeiiError, Workspace, replace_durably
 
-KINDS = ("rows", "keys")
+KINDS = ("rows", "keys", "deleted")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
-Rows: TypeAlias = "pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation | str"
+Rows: TypeAlias = "pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation | Batch | str"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class Batch:
     """One encrypted Parquet file in the queue.
 
     Kind "rows": new or changed rows. Kind "keys": every primary key that the table had at that moment; a row whose key
-    is not among them was deleted in the source. Purposes take batches in the order of `batch_id`.
+    is not among them was deleted in the source. Kind "deleted": primary keys of rows that were deleted. Purposes take
+    batches in the order of `batch_id`.
     """
 
     batch_id: int
@@ -80,8 +81,8 @@ class Landing:
     ) -> Batch | None:
         """Land rows and move the table's cursor (None: leave it) together. Returns None if there was nothing to land.
 
-        `rows` is streamed, never held whole: Arrow, a DuckDB relation, or SQL text to be run on `con`. `select` is the
-        list of expressions that the rows are written with. A batch of keys is landed even when it is empty.
+        `rows` is streamed, never held whole: Arrow, a DuckDB relation, a batch that has been landed, or SQL text to be run on
+        `con`. `select` is the list of expressions that the rows are written with. A batch of keys is landed even when it is empty.
         """
         write = Write(source=source, table=table, kind=kind, rows=rows, cursor=cursor, select=select)
         return self.write_many([write], con=con, seen_files=seen_files)[0]
@@ -92,14 +93,18 @@ class Landing:
         *,
         con: duckdb.DuckDBPyConnection | None = None,
         seen_files: Sequence[SeenFile] = (),
+        cursors: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
     ) -> list[Batch | None]:
-        """Land several batches whose cursors, and the files that they came from, move together or not at all."""
+        """Land several batches whose cursors, and the files that they came from, move together or not at all; `cursors` are
+        further ones, by source and table."""
         for write in writes:
             _check(write)
         landed = self._land_all(writes, con)
         with self._register.transaction():
             batches = [self._enter(write, file) for write, file in zip(writes, landed, strict=True)]
             self._register.note_files(seen_files)
+            for (source, table), cursor in (cursors or {}).items():
+                self._register.move_cursor(source, table, cursor)
         return batches
 
     def cursor(self, source: str, table: str) -> dict[str, Any]:
@@ -177,7 +182,7 @@ class Landing:
         temporary = final.with_suffix(".tmp")
         try:
             count = self._copy(write, temporary, con)
-            if count == 0 and write.kind == "rows":
+            if count == 0 and write.kind != "keys":
                 return None
             replace_durably(temporary, final)
         finally:
@@ -190,6 +195,9 @@ class Landing:
             if con is None:
                 raise ValueError("SQL text needs the connection to run it on")
             origin = f"({rows})"
+        elif isinstance(rows, Batch):
+            con = con or self._own_connection()
+            origin = self.relation_sql(con, rows)
         else:
             con = con or self._own_connection()
             arrow = rows.to_arrow_reader() if isinstance(rows, duckdb.DuckDBPyRelation) else rows
@@ -199,7 +207,7 @@ class Landing:
         try:
             return write_encrypted(con, "landing", f"SELECT {write.select} FROM {origin}", path)
         finally:
-            if not isinstance(rows, str):
+            if not isinstance(rows, str | Batch):
                 con.unregister("leii_landing_rows")
 
     def _enter(self, write: Write, file: tuple[Path, int] | None) -> Batch | None:
@@ -263,7 +271,7 @@ def _remove_orphans(folder: Path, register: Register) -> None:
 
 def _check(write: Write) -> None:
     if write.kind not in KINDS:
-        raise ValueError(f"a batch is of kind rows or keys, not {write.kind!r}")
+        raise ValueError(f"a batch is of kind {', '.join(KINDS)}, not {write.kind!r}")
     for name in (write.source, write.table):
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name for a source or table: lower-case letters, digits and underscores")

@@ -1,6 +1,7 @@
 """What the policy wants read from one table of the app database."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -9,6 +10,7 @@ class SourceTable:
 
     With `updated_at`, the table is read incrementally by that column. With `appended_at`, the table only grows: `key` is
     then one growing integer, and rows are read by key and by that time. With neither, it is read whole on every pass.
+    `types` has the policy's word for a column's type (`app_db_tables.FITTING_TYPES`); one that is not there may be of any.
     """
 
     name: str
@@ -16,6 +18,7 @@ class SourceTable:
     key: tuple[str, ...]
     updated_at: str | None
     appended_at: str | None
+    types: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.key:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from ingestion.app_db_source import AppDbSource
 from storage import Home, KeyRing, LeiiError, Workspace
 from storage.clock import parse_now
 
@@ -33,6 +34,13 @@ SOURCES: tuple[Need, ...] = ("app_db_dsn", "stripe_api_key", "events_root")
 EXAMPLES = {
     "home": "LEII_HOME=/var/lib/leii",
     "app_db_dsn": "LEII_APP_DB_DSN=postgresql://leii_pipeline:password@127.0.0.1:5432/leii",
+    "app_db_replica_dsn": "LEII_APP_DB_REPLICA_DSN=postgresql://leii_pipeline:password@replica.internal:5432/leii",
+    "app_db_batch_rows": "LEII_APP_DB_BATCH_ROWS=250000",
+    "app_db_statement_timeout_seconds": "LEII_APP_DB_STATEMENT_TIMEOUT_SECONDS=300",
+    "app_db_connections": "LEII_APP_DB_CONNECTIONS=2",
+    "app_db_changes": "LEII_APP_DB_CHANGES=updated_at or LEII_APP_DB_CHANGES=logical_replication",
+    "app_db_slot": "LEII_APP_DB_SLOT=leii",
+    "app_db_kept_wal_limit_mb": "LEII_APP_DB_KEPT_WAL_LIMIT_MB=4096",
     "stripe_api_key": "LEII_STRIPE_API_KEY=rk_live_...",
     "stripe_api_base": f"LEII_STRIPE_API_BASE={STRIPE_API_BASE}",
     "events_root": "LEII_EVENTS_ROOT=/srv/events or LEII_EVENTS_ROOT=s3://bucket/events",
@@ -62,6 +70,13 @@ class Settings(BaseSettings):
 
     home: Path = Path(".leii")
     app_db_dsn: SecretStr | None = None
+    app_db_replica_dsn: SecretStr | None = None
+    app_db_batch_rows: int = Field(AppDbSource.batch_rows, ge=1_000, le=100_000_000)
+    app_db_statement_timeout_seconds: int = Field(AppDbSource.statement_timeout_seconds, ge=0, le=86_400)
+    app_db_connections: int = Field(AppDbSource.connections, ge=1, le=16)
+    app_db_changes: Literal["updated_at", "logical_replication"] = "updated_at"
+    app_db_slot: str = Field(AppDbSource.slot, pattern=r"^[a-z][a-z0-9_]{0,55}$")
+    app_db_kept_wal_limit_mb: int = Field(AppDbSource.kept_wal_limit_mb, ge=1)
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str = STRIPE_API_BASE
     events_root: str | None = None
@@ -90,13 +105,22 @@ class Settings(BaseSettings):
             raise ValueError("there is a file of that name where a folder is wanted")
         return _beside_config(value)
 
-    @field_validator("app_db_dsn")
+    @field_validator("app_db_dsn", "app_db_replica_dsn")
     @classmethod
     def _dsn_is_one(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             parts = _split(value.get_secret_value())
             if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/"):
                 raise ValueError("it must be a postgresql:// address with the name of a database")
+        return value
+
+    @field_validator("app_db_changes", mode="after")
+    @classmethod
+    def _replication_reads_no_replica(cls, value: str, info: ValidationInfo) -> str:
+        if value == "logical_replication" and info.data.get("app_db_replica_dsn") is not None:
+            raise ValueError(
+                "logical replication reads the primary: leave LEII_APP_DB_REPLICA_DSN out, or use updated_at"
+            )
         return value
 
     @field_validator("stripe_api_key")
@@ -202,6 +226,20 @@ class Settings(BaseSettings):
         self.require(name)
         value = getattr(self, name)
         return cast("str", value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+    def app_db_source(self) -> AppDbSource:
+        """The app database as ingestion reads it. Raises SettingsError if LEII_APP_DB_DSN is not set."""
+        replica = self.app_db_replica_dsn
+        return AppDbSource(
+            dsn=self.secret("app_db_dsn"),
+            replica_dsn=replica.get_secret_value() if replica else None,
+            batch_rows=self.app_db_batch_rows,
+            statement_timeout_seconds=self.app_db_statement_timeout_seconds,
+            connections=self.app_db_connections,
+            is_replicated=self.app_db_changes == "logical_replication",
+            slot=self.app_db_slot,
+            kept_wal_limit_mb=self.app_db_kept_wal_limit_mb,
+        )
 
     def place(self) -> Home:
         """LEII_HOME's layout."""

@@ -34,6 +34,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
         "notices": _notices(workspace),
         "certificates": len(list(home.certificates.glob("*-*.json"))) if home.certificates.is_dir() else 0,
         "flags_in_the_app": _flags(settings),
+        "replication": _replication(settings),
     }
 
 
@@ -133,6 +134,25 @@ def _flags(settings: Settings) -> dict[str, Any]:
     return dict(found)
 
 
+def _replication(settings: Settings) -> dict[str, Any] | None:
+    """The slot that the app database is followed by, and the WAL that it keeps back there; None where none is set."""
+    from ingestion.app_db_slot import open_primary, read_slot
+
+    if settings.app_db_changes != "logical_replication" or settings.app_db_dsn is None:
+        return None
+    source = settings.app_db_source()
+    try:
+        with open_primary(source) as connection:
+            slot = read_slot(connection, source.slot)
+    except LeiiError as error:
+        return {"slot": source.slot, "state": str(error)}
+    if slot is None:
+        return {"slot": source.slot, "state": "not made yet, or gone"}
+    kept = slot.kept_bytes >> 20
+    state = "lost" if slot.is_lost else "keeps too much" if kept > source.kept_wal_limit_mb else "good"
+    return {"slot": source.slot, "state": state, "kept_wal_mb": kept, "limit_mb": source.kept_wal_limit_mb}
+
+
 def print_status(console: Any, standing: Mapping[str, Any]) -> None:
     """The same for a person."""
     from rich.table import Table
@@ -156,6 +176,8 @@ def print_status(console: Any, standing: Mapping[str, Any]) -> None:
     console.print(f"erasures: {_listed(standing['privacy'].get('cases', {}))}; {standing['certificates']} certificates")
     console.print(_notices_line(standing["notices"]))
     console.print(f"fraud flags in the app: {_listed(standing['flags_in_the_app'])}")
+    if standing["replication"] is not None:
+        console.print(f"replication of the app database: {_listed(standing['replication'])}")
 
 
 def _print_last_run(console: Any, last: Mapping[str, Any] | None) -> None:

@@ -107,15 +107,17 @@ def pull_app_db(run: Run, *, allow_mass_deletion: bool = False) -> SourcePull:
 
     with run.report.stage("read", "app_db") as stage, open_landing(run.workspace) as landing:
         tables = app_db_tables(run.policy)
-        pulls = pull_app_db(run.workspace, landing, dsn=run.dsn, tables=tables, allow_mass_deletion=allow_mass_deletion)
+        source = run.settings.app_db_source()
+        pull = pull_app_db(run.workspace, landing, source, tables=tables, allow_mass_deletion=allow_mass_deletion)
+        stage.warnings += [f"app_db: {note}" for note in pull.notes]
         known = {table.name for table in run.policy.tables_from("app_db")}
-        stage.tables = {pull.table: pull.rows for pull in pulls if pull.is_listed}
-        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": sum(pull.quarantined for pull in pulls)}
-        for pull in pulls:
-            if pull.unclassified_columns and (pull.is_listed or pull.table not in known):
-                columns = ", ".join(pull.unclassified_columns)
-                stage.warnings.append(f"app_db: nobody has classified {pull.table} ({columns}): left out of every load")
-        _refuse_or_warn(run, stage, "app_db", {pull.table: pull.error for pull in pulls if pull.error})
+        stage.tables = {one.table: one.rows for one in pull.tables if one.is_listed}
+        stage.counts = {"rows": sum(stage.tables.values()), "quarantined": sum(one.quarantined for one in pull.tables)}
+        for one in pull.tables:
+            if one.unclassified_columns and (one.is_listed or one.table not in known):
+                columns = ", ".join(one.unclassified_columns)
+                stage.warnings.append(f"app_db: nobody has classified {one.table} ({columns}): left out of every load")
+        _refuse_or_warn(run, stage, "app_db", {one.table: one.error for one in pull.tables if one.error})
     return SourcePull(source="app_db", rows=stage.tables)
 
 

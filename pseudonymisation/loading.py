@@ -91,8 +91,8 @@ def register_people(workspace: Workspace, landing: Landing, policy: Policy) -> i
                     created += register_batch(con, policy, batch, relation)
                     if batch.source == "stripe":
                         note_tombstones(con, policy.table(batch.source, batch.table), relation)
-                elif (batch.source, batch.table) == ("app_db", "account"):
-                    notice_vanished(con, workspace, relation)
+                if (batch.source, batch.table) == ("app_db", "account"):
+                    notice_vanished(con, workspace, relation, batch.kind)
                 con.execute("COMMIT")
             _note_newest(con, "vault.taken_batch", batches)
             _forget_others(con, "vault.taken_batch")
@@ -211,9 +211,9 @@ def take_batch(
     con.execute("BEGIN")
     try:
         relation = landing.relation_sql(con, batch)
-        if batch.kind == "keys":
+        if batch.kind in ("keys", "deleted"):
             keeps = policy.purposes[purpose].held_by_law is not None
-            result = TableLoad() if keeps else _delete_absent(con, table, relation)
+            result = TableLoad() if keeps else _delete_gone(con, table, relation, batch.kind)
         else:
             result = _upsert(con, table, purpose, relation, batch.batch_id)
             if table.source == "stripe" and mentions_tombstones(con, relation):
@@ -286,9 +286,11 @@ def _delete_belongings(
     return TableLoad(deleted=sum(count(con, sql) for sql in deletes))
 
 
-def _delete_absent(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> TableLoad:
-    present = f"SELECT {row_key_sql(table)} FROM {relation}"
-    deleted = count(con, f"DELETE FROM purpose.src.{table.stored_name} WHERE _row_key NOT IN ({present})")
+def _delete_gone(con: duckdb.DuckDBPyConnection, table: Table, relation: str, kind: str) -> TableLoad:
+    """Of kind "keys", whatever is not among them is gone; of kind "deleted", they are."""
+    named = f"SELECT {row_key_sql(table)} FROM {relation}"
+    gone = "NOT IN" if kind == "keys" else "IN"
+    deleted = count(con, f"DELETE FROM purpose.src.{table.stored_name} WHERE _row_key {gone} ({named})")
     if deleted:
         note_compaction_due(con)
     return TableLoad(deleted=deleted)

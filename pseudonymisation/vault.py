@@ -216,20 +216,26 @@ def _link_cookies(con: duckdb.DuckDBPyConnection, table: Table, relation: str, b
     """)
 
 
-def notice_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace, relation: str) -> None:
-    """Compare the complete list of account ids with the accounts that the vault knows; remember who is gone."""
+def notice_vanished(con: duckdb.DuckDBPyConnection, workspace: Workspace, relation: str, kind: str) -> None:
+    """Compare a batch's account ids with the accounts that the vault knows; remember who is gone, forget who is back.
+
+    Of kind "keys", whoever is not named is gone; of kind "deleted", whoever is; of kind "rows", whoever is named is there.
+    """
     con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE present_account AS
+        CREATE OR REPLACE TEMP TABLE named_account AS
         SELECT DISTINCT alias_hash('account', CAST(account_id AS VARCHAR)) AS alias_hash FROM {relation}
     """)
-    con.execute("DELETE FROM vault.vanished WHERE alias_hash IN (SELECT alias_hash FROM present_account)")
-    con.execute(
-        """
-        INSERT INTO vault.vanished
-        SELECT alias_hash, ? FROM vault.alias
-        WHERE kind = 'account'
-          AND alias_hash NOT IN (SELECT alias_hash FROM present_account)
-          AND alias_hash NOT IN (SELECT alias_hash FROM vault.vanished)
-        """,
-        [workspace.now],
-    )
+    if kind != "deleted":
+        con.execute("DELETE FROM vault.vanished WHERE alias_hash IN (SELECT alias_hash FROM named_account)")
+    if kind != "rows":
+        gone = "NOT IN" if kind == "keys" else "IN"
+        con.execute(
+            f"""
+            INSERT INTO vault.vanished
+            SELECT alias_hash, ? FROM vault.alias
+            WHERE kind = 'account'
+              AND alias_hash {gone} (SELECT alias_hash FROM named_account)
+              AND alias_hash NOT IN (SELECT alias_hash FROM vault.vanished)
+            """,
+            [workspace.now],
+        )

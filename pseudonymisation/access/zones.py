@@ -50,14 +50,14 @@ def _landed(con: duckdb.DuckDBPyConnection, table: Table, batch: Batch, relation
     result = con.execute(f"SELECT * FROM {relation} WHERE {named}")
     names = [one[0] for one in result.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    if table.source == "app_db" or batch.kind == "keys":
+    if table.source == "app_db" or batch.kind != "rows":
         return rows
     return [{**flat(json.loads(row[_JSON[table.source]])), **_beside(table, row)} for row in rows]
 
 
 def _values(table: Table, batch: Batch) -> dict[str, str]:
     """SQL of the values that name people, by path."""
-    if batch.kind == "keys":
+    if batch.kind != "rows":
         return {path: f'"{path}"' for path in table.subjects if path in table.key}
     if table.source == "app_db":
         return {path: f'"{path}"' for path in table.subjects}

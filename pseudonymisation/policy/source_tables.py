@@ -16,6 +16,7 @@ def app_db_tables(policy: Policy) -> list[SourceTable]:
             key=table.key,
             updated_at=table.updated_at,
             appended_at=table.appended_at,
+            types={path: column.type for path, column in table.columns.items()},
         )
         for table in policy.tables_from("app_db")
         if table.purposes or registrations(table)

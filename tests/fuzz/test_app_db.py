@@ -7,6 +7,7 @@ import pytest
 
 from demo.postgres import DemoPostgres
 from ingestion.app_db import TablePull, pull_app_db
+from ingestion.app_db_source import AppDbSource
 from ingestion.landing import open_landing
 from ingestion.quarantine import Quarantine
 from pseudonymisation.loading import PurposeLoad, load_purpose, register_people
@@ -18,8 +19,8 @@ from tests.fuzz.app_rows import fill
 
 def pull(workspace: Workspace, dsn: str) -> dict[str, TablePull]:
     with open_landing(workspace) as landing:
-        pulls = pull_app_db(workspace, landing, dsn=dsn, tables=app_db_tables(load_policy()))
-    return {one.table: one for one in pulls if one.is_listed}
+        pull = pull_app_db(workspace, landing, AppDbSource(dsn=dsn), tables=app_db_tables(load_policy()))
+    return {one.table: one for one in pull.tables if one.is_listed}
 
 
 def load(workspace: Workspace, purpose: str) -> PurposeLoad:

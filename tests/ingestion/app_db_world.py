@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from ingestion.app_db import TablePull, pull_app_db
+from ingestion.app_db_source import AppDbSource
 from ingestion.landing import Landing, open_landing
 from ingestion.source_tables import SourceTable
 from storage import Workspace
@@ -106,11 +107,13 @@ class Mirror:
         key = ", ".join(table.key)
         self._con.execute(f"create or replace temp table taken as from {rows}")
         if not self._knows(table):
-            if kind == "keys":
+            if kind != "rows":
                 return
             self._con.execute(f"create table {table.name} as from taken limit 0")
         if kind == "keys":
             self._con.execute(f"delete from {table.name} where ({key}) not in (select ({key}) from taken)")
+        elif kind == "deleted":
+            self._con.execute(f"delete from {table.name} where ({key}) in (select ({key}) from taken)")
         else:
             self._con.execute(f"delete from {table.name} where ({key}) in (select ({key}) from taken)")
             self._con.execute(f"insert into {table.name} by name from taken")
@@ -170,12 +173,18 @@ def execute(dsn: str, *statements: LiteralString) -> None:
 
 
 def pull_and_apply(
-    workspace: Workspace, dsn: str, mirror: Mirror, tables: Sequence[SourceTable] = TABLES, **options: Any
+    workspace: Workspace,
+    source: AppDbSource | str,
+    mirror: Mirror,
+    tables: Sequence[SourceTable] = TABLES,
+    **options: Any,
 ) -> dict[str, TablePull]:
+    """One pass and its batches taken; `source` may be a DSN."""
+    source = AppDbSource(dsn=source) if isinstance(source, str) else source
     with open_landing(workspace) as landing:
-        pulls = pull_app_db(workspace, landing, dsn=dsn, tables=tables, **options)
+        pull = pull_app_db(workspace, landing, source, tables=tables, **options)
         mirror.apply_pending(landing)
-    return {pull.table: pull for pull in pulls}
+    return {one.table: one for one in pull.tables}
 
 
 def assert_equal(mirror: Mirror, dsn: str, tables: Sequence[SourceTable] = TABLES) -> None:

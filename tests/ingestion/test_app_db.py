@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -7,10 +8,15 @@ import pytest
 
 from demo.postgres import DemoPostgres
 from ingestion.app_db import pull_app_db
+from ingestion.app_db_queries import open_snapshot
+from ingestion.app_db_source import AppDbSource
+from ingestion.app_db_tables import page_ranges
 from ingestion.landing import open_landing
 from ingestion.quarantine import Quarantine
 from ingestion.source_tables import SourceTable
-from storage import Workspace
+from pseudonymisation.policy.reading import load_policy
+from pseudonymisation.policy.source_tables import app_db_tables
+from storage import LeiiError, Workspace
 from tests.ingestion.app_db_world import (
     ACCOUNT,
     CATEGORY,
@@ -184,6 +190,26 @@ def test_a_lost_column_stops_only_its_table(workspace: Workspace, filled: DemoPo
     assert_equal(mirror, filled.admin_dsn, [ACCOUNT, PROFILE, CATEGORY, LOGIN, SURVEY])
 
 
+def test_a_retyped_column_stops_only_its_table(workspace: Workspace, filled: DemoPostgres, mirror: Mirror) -> None:
+    typed = replace(
+        OFFER, types={"offer_id": "integer", "title": "text", "price_nok": "money", "updated_at": "timestamp"}
+    )
+    tables = [typed if table is OFFER else table for table in TABLES]
+    assert pull_and_apply(workspace, filled.reader_dsn, mirror, tables)["service_offer"].error is None
+    execute(filled.admin_dsn, "alter table app.service_offer alter column price_nok type text")
+    pulls = pull_and_apply(workspace, filled.reader_dsn, mirror, tables)
+    assert "price_nok (money in the policy, text there)" in (pulls["service_offer"].error or "")
+    assert pulls["service_offer"].rows == 0
+    assert_equal(mirror, filled.admin_dsn, [ACCOUNT, PROFILE, CATEGORY, LOGIN, SURVEY])
+
+
+def test_the_policy_fits_the_types_of_the_apps_own_schema(workspace: Workspace, app_db: DemoPostgres) -> None:
+    with open_landing(workspace) as landing:
+        tables = app_db_tables(load_policy())
+        pull = pull_app_db(workspace, landing, AppDbSource(dsn=app_db.reader_dsn), tables=tables)
+    assert [one.error for one in pull.tables if one.error] == []
+
+
 def test_a_lost_table_stops_only_itself(workspace: Workspace, filled: DemoPostgres, mirror: Mirror) -> None:
     execute(filled.admin_dsn, "drop table app.survey_response")
     pulls = pull_and_apply(workspace, filled.reader_dsn, mirror)
@@ -228,7 +254,7 @@ def test_tables_that_the_policy_does_not_list_are_reported(workspace: Workspace,
     execute(app_db.admin_dsn, "create table app.brand_new (a integer, b text)")
     execute(app_db.admin_dsn, "grant select on app.brand_new to leii_reader")
     with open_landing(workspace) as landing:
-        pulls = pull_app_db(workspace, landing, dsn=app_db.reader_dsn, tables=TABLES)
+        pulls = pull_app_db(workspace, landing, AppDbSource(dsn=app_db.reader_dsn), tables=TABLES).tables
     unlisted = {pull.table: pull.unclassified_columns for pull in pulls if not pull.is_listed}
     assert unlisted["brand_new"] == ("a", "b")
     assert "booking" in unlisted
@@ -240,7 +266,7 @@ def test_a_column_that_the_policy_lists_later_is_read_for_all_rows(
 ) -> None:
     narrow = type(OFFER)(**{**vars(OFFER), "columns": tuple(name for name in OFFER.columns if name != "title")})
     with open_landing(workspace) as landing:
-        pull_app_db(workspace, landing, dsn=filled.reader_dsn, tables=[narrow])
+        pull_app_db(workspace, landing, AppDbSource(dsn=filled.reader_dsn), tables=[narrow])
         landing.mark_taken("mirror", [batch.batch_id for batch in landing.pending("mirror")])
     pulls = pull_and_apply(workspace, filled.reader_dsn, mirror, [OFFER])
     assert pulls["service_offer"].rows == 100
@@ -286,24 +312,116 @@ def test_all_tables_are_read_at_the_same_moment(workspace: Workspace, filled: De
     assert_equal(mirror, filled.admin_dsn)
 
 
+class EndingSessions(tuple[SourceTable, ...]):
+    """The tables; a given number of times that they are gone through, Leii's sessions are ended by the server on the way."""
+
+    times: int
+    admin_dsn: str
+
+    def __iter__(self) -> Iterator[SourceTable]:
+        for number, table in enumerate(super().__iter__()):
+            if number == 3 and self.times:
+                self.times -= 1
+                execute(
+                    self.admin_dsn,
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leii'",
+                )
+            yield table
+
+
+def test_a_pass_whose_session_is_ended_begins_again_and_lands_nothing_twice(
+    workspace: Workspace, filled: DemoPostgres, mirror: Mirror
+) -> None:
+    tables = EndingSessions(TABLES)
+    tables.times, tables.admin_dsn = 1, filled.admin_dsn
+    with open_landing(workspace) as landing:
+        pull = pull_app_db(workspace, landing, AppDbSource(dsn=filled.reader_dsn), tables=tables)
+        mirror.apply_pending(landing)
+    assert [one.error for one in pull.tables if one.error] == []
+    assert "began again" in pull.notes[0]
+    assert len([one for one in mirror.landed if one[:2] == ("account", "rows")]) == 1
+    assert {one.table: one.rows for one in pull.tables}["account"] == 300
+    assert_equal(mirror, filled.admin_dsn)
+
+
+def test_a_server_that_ends_every_session_is_told_and_the_next_pass_goes_on_from_there(
+    workspace: Workspace, filled: DemoPostgres, mirror: Mirror
+) -> None:
+    tables = EndingSessions(TABLES)
+    tables.times, tables.admin_dsn = 99, filled.admin_dsn
+    with open_landing(workspace) as landing, pytest.raises(LeiiError, match="the next run goes on from there"):
+        pull_app_db(workspace, landing, AppDbSource(dsn=filled.reader_dsn), tables=tables)
+    pulls = pull_and_apply(workspace, filled.reader_dsn, mirror)
+    assert pulls["account"].rows == 0
+    assert pulls["login"].rows == 500
+    assert_equal(mirror, filled.admin_dsn)
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_table_read_in_many_ranges_over_several_connections_is_whole(
+    workspace: Workspace, filled: DemoPostgres, mirror: Mirror, connections: int
+) -> None:
+    execute(filled.admin_dsn, "delete from app.login where login_id % 7 = 0")
+    source = AppDbSource(dsn=filled.reader_dsn, batch_rows=100, connections=connections)
+    with open_snapshot(filled.reader_dsn) as snapshot:
+        assert len(page_ranges(snapshot, "login", 100)) > 2
+    pull_and_apply(workspace, source, mirror)
+    assert_equal(mirror, filled.admin_dsn)
+    execute(filled.admin_dsn, "delete from app.login where login_id % 5 = 0")
+    pull_and_apply(workspace, source, mirror)
+    assert_equal(mirror, filled.admin_dsn)
+    mirror.landed.clear()
+    pull_and_apply(workspace, filled.reader_dsn, mirror)  # the ranges have no part in what is compared
+    assert mirror.landed == []
+
+
+def test_a_statement_that_takes_too_long_stops_only_its_table(
+    workspace: Workspace, filled: DemoPostgres, mirror: Mirror
+) -> None:
+    execute(
+        filled.admin_dsn,
+        "alter table app.survey_response rename to slow_survey",
+        "create view app.survey_response as select * from app.slow_survey where pg_sleep(0.2)::text is not null",
+        "grant select on app.survey_response to leii_reader",
+    )
+    source = AppDbSource(dsn=filled.reader_dsn, statement_timeout_seconds=1)
+    pulls = pull_and_apply(workspace, source, mirror)
+    assert "LEII_APP_DB_STATEMENT_TIMEOUT_SECONDS" in (pulls["survey_response"].error or "")
+    assert_equal(mirror, filled.admin_dsn, [ACCOUNT, PROFILE, CATEGORY, OFFER, LOGIN])
+
+
+def test_a_table_rewritten_during_the_pass_is_not_taken_for_empty(
+    workspace: Workspace, filled: DemoPostgres, mirror: Mirror
+) -> None:
+    pull_and_apply(workspace, filled.reader_dsn, mirror)
+
+    class RewritingTables(tuple[SourceTable, ...]):
+        def __iter__(self) -> Iterator[SourceTable]:
+            for number, table in enumerate(super().__iter__()):
+                if number == 1:
+                    execute(filled.admin_dsn, "alter table app.login alter column login_id type numeric")
+                    execute(filled.admin_dsn, "alter table app.login alter column login_id type bigint")
+                yield table
+
+    pulls = pull_and_apply(workspace, filled.reader_dsn, mirror, RewritingTables(TABLES))
+    assert "was rewritten" in (pulls["login"].error or "")
+    assert len(mirror.rows(LOGIN)) == 500
+    assert pull_and_apply(workspace, filled.reader_dsn, mirror)["login"].error is None
+    assert_equal(mirror, filled.admin_dsn)
+
+
+def test_a_replica_is_read_where_one_is_given(workspace: Workspace, filled: DemoPostgres, mirror: Mirror) -> None:
+    nowhere = "postgresql://leii:leii@127.0.0.1:1/leii"
+    pull_and_apply(workspace, AppDbSource(dsn=nowhere, replica_dsn=filled.reader_dsn), mirror)
+    assert_equal(mirror, filled.admin_dsn)
+
+
 def test_no_cursor_holds_a_value_of_a_row_but_times_and_growing_keys(
     workspace: Workspace, filled: DemoPostgres
 ) -> None:
     with open_landing(workspace) as landing:
-        pull_app_db(workspace, landing, dsn=filled.reader_dsn, tables=TABLES)
+        pull_app_db(workspace, landing, AppDbSource(dsn=filled.reader_dsn), tables=TABLES)
         cursors = [landing.cursor("app_db", table.name) for table in TABLES]
     assert {name for cursor in cursors for name in cursor} == {"shape", "keys", "key_count", "window", "time", "key"}
     assert cursors[4]["key"] == 500
     assert all(cursor.get("key") is None for cursor in cursors[:4])
-
-
-def test_without_comparing_keys_new_rows_come_and_deleted_ones_stay(
-    workspace: Workspace, filled: DemoPostgres, mirror: Mirror
-) -> None:
-    pull_and_apply(workspace, filled.reader_dsn, mirror, compare_keys=False)
-    execute(filled.admin_dsn, "delete from app.login where login_id = 7")
-    execute(filled.admin_dsn, "insert into app.service_category values (3, 'garden', 'Hage', 'Garden')")
-    pull_and_apply(workspace, filled.reader_dsn, mirror, compare_keys=False)
-    assert not any(kind == "keys" for _, kind, _ in mirror.landed)
-    assert len(mirror.rows(LOGIN)) == 500
-    assert_equal(mirror, filled.admin_dsn, [ACCOUNT, CATEGORY])

@@ -10,12 +10,13 @@ from tests.ingestion.app_db_world import FILL, execute
 ROOT = Path(__file__).parents[2]
 
 
-def survived(folder: Path, server: DemoPostgres, first: int, step: int) -> int:
+def survived(folder: Path, server: DemoPostgres, first: int, step: int, *options: str) -> int:
     """How many kills left landing such that, in the end, it gave exactly the source."""
     execute(server.admin_dsn, *FILL)
     (folder / "extensions").mkdir()
+    arguments = [str(folder), server.admin_dsn, str(first), str(step), *options]
     run = subprocess.run(
-        [sys.executable, "-m", "tests.ingestion.app_db_killed", str(folder), server.admin_dsn, str(first), str(step)],
+        [sys.executable, "-m", "tests.ingestion.app_db_killed", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,

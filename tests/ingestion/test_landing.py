@@ -178,5 +178,5 @@ def test_names_that_are_no_names_are_refused(workspace: Workspace) -> None:
     with open_landing(workspace) as landing:
         with pytest.raises(ValueError, match="no name"):
             landing.write("app_db", "../account", "rows", people("Anne"), None)
-        with pytest.raises(ValueError, match="of kind rows or keys"):
+        with pytest.raises(ValueError, match="of kind rows, keys, deleted"):
             landing.write("app_db", "account", "changes", people("Anne"), None)

@@ -72,6 +72,14 @@ def test_paths_in_a_named_file_count_from_its_folder(monkeypatch: pytest.MonkeyP
         ("app_db_dsn", f"mysql://leii:{SECRET}@db/leii", "postgresql://"),
         ("app_db_dsn", f"postgresql://leii:{SECRET}@db", "name of a database"),
         ("app_db_dsn", f"postgresql://leii:{SECRET}@db:port/leii", "no address"),
+        ("app_db_replica_dsn", f"mysql://leii:{SECRET}@db/leii", "postgresql://"),
+        ("app_db_batch_rows", "10", "greater than or equal to 1000"),
+        ("app_db_batch_rows", "many", "valid integer"),
+        ("app_db_statement_timeout_seconds", "-1", "greater than or equal to 0"),
+        ("app_db_connections", "0", "greater than or equal to 1"),
+        ("app_db_changes", "guessing", "'updated_at' or 'logical_replication'"),
+        ("app_db_slot", "Leii; drop", "match pattern"),
+        ("app_db_kept_wal_limit_mb", "0", "greater than or equal to 1"),
         ("stripe_api_key", f"pk_live_{SECRET}", "sk_"),
         ("stripe_api_base", "http://api.stripe.com", "https://"),
         ("stripe_api_base", "api.stripe.com", "https:// address"),
@@ -120,6 +128,25 @@ def test_an_object_store_is_reached_as_the_environment_says(monkeypatch: pytest.
     assert (access.endpoint, access.region) == ("http://127.0.0.1:9000", "eu-north-1")
     assert (access.access_key_id, access.secret_access_key) == ("id", SECRET)
     assert SECRET not in repr(settings) + repr(access)
+
+
+def test_the_app_database_is_read_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, **GOOD, LEII_APP_DB_BATCH_ROWS="5000", LEII_APP_DB_CONNECTIONS="3")
+    source = load_settings().app_db_source()
+    assert (source.batch_rows, source.connections, source.is_replicated) == (5_000, 3, False)
+    assert source.reading_dsn == GOOD["LEII_APP_DB_DSN"]
+    replica = GOOD["LEII_APP_DB_DSN"].replace("127.0.0.1", "replica")
+    given(monkeypatch, LEII_APP_DB_REPLICA_DSN=replica)
+    assert load_settings().app_db_source().reading_dsn == replica
+    assert SECRET not in repr(load_settings().app_db_source())
+
+
+def test_logical_replication_and_a_replica_exclude_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, **GOOD, LEII_APP_DB_CHANGES="logical_replication")
+    assert load_settings().app_db_source().is_replicated
+    given(monkeypatch, LEII_APP_DB_REPLICA_DSN=GOOD["LEII_APP_DB_DSN"])
+    with pytest.raises(SettingsError, match="leave LEII_APP_DB_REPLICA_DSN out"):
+        load_settings()
 
 
 def test_every_wrong_setting_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

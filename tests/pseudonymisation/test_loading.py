@@ -43,6 +43,27 @@ def test_a_row_that_vanished_from_the_source_goes_everywhere_but_where_the_law_h
     assert counts == {"matching": 1, "fraud": 1, "market_trends": 1, "accounting": 2}
 
 
+def test_a_row_that_is_told_as_deleted_goes_and_the_others_stay(market: Market) -> None:
+    market.land("account", account(1), account(2))
+    market.land("booking", booking(7, 1, 2), booking(8, 1, 2))
+    market.load()
+    market.land("booking", {"booking_id": 8}, kind="deleted")
+    market.load()
+    counts = {purpose: len(market.rows(purpose, "app_db__booking")) for purpose in market.policy.purposes}
+    assert counts["matching"] == counts["fraud"] == 1
+    assert counts["accounting"] == 2
+
+
+def test_an_account_that_is_told_as_deleted_has_vanished_until_it_is_back(market: Market) -> None:
+    market.land("account", account(1), account(2))
+    market.land("account", {"account_id": account(1)["account_id"]}, kind="deleted")
+    market.load()
+    assert market.vault("SELECT count(*) FROM vault.vanished") == [(1,)]
+    market.land("account", account(1))
+    market.load()
+    assert market.vault("SELECT count(*) FROM vault.vanished") == [(0,)]
+
+
 def test_an_identifier_that_nobody_has_is_refused_and_counted(market: Market) -> None:
     market.land("account", account(1))
     market.load()

@@ -13,6 +13,7 @@ import pytest
 
 from demo.postgres import DemoPostgres, running_postgres
 from ingestion.app_db import pull_app_db
+from ingestion.app_db_source import AppDbSource
 from ingestion.landing import open_landing
 from pseudonymisation.loading import load_purpose, register_people
 from pseudonymisation.policy.source_tables import app_db_tables
@@ -56,8 +57,8 @@ class Town:
         dsn = self.postgres.pipeline_dsn
         tables = [one for one in app_db_tables(this.policy) if one.name in ("account", "provider_profile")]
         with open_landing(this.workspace) as landing:
-            pulls = pull_app_db(this.workspace, landing, dsn=dsn, tables=tables)
-            assert not [pull.error for pull in pulls if pull.error]
+            pull = pull_app_db(this.workspace, landing, AppDbSource(dsn=dsn), tables=tables)
+            assert not [one.error for one in pull.tables if one.error]
             asked = ask_enhetsregisteret(
                 this.workspace,
                 landing,
