@@ -8,11 +8,13 @@ ids tell the doubles apart.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import numpy as np
@@ -54,6 +56,19 @@ LINE_SCHEMA = pa.schema([("file", pa.int32()), ("line", pa.int64()), ("content",
 DAMAGE_SCHEMA = pa.schema(
     [("file", pa.int32()), ("line", pa.int64()), ("reason_code", pa.string()), ("content", pa.binary())]
 )
+
+
+Refusals: TypeAlias = Callable[[], pa.Table]
+"""Gives the times in which the app's newest record was a refusal, as a table of REFUSAL_SCHEMA."""
+
+
+def no_refusals() -> pa.Table:
+    return REFUSAL_SCHEMA.empty_table()
+
+
+def read_refusals(dsn: str) -> pa.Table:
+    """Those in the app database. Raises LeiiError."""
+    return read_arrow(dsn, REFUSALS).cast(REFUSAL_SCHEMA)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +130,7 @@ class _Pass:
     landing: Landing
     quarantine: Quarantine
     wanted: EventFields
+    refusals: Refusals
     has_countries: bool
 
 
@@ -125,7 +141,7 @@ def pull_events(
     *,
     root: str,
     wanted: EventFields = ENVELOPE_ONLY,
-    consents_dsn: str | None = None,
+    refusals: Refusals = no_refusals,
     s3: S3Access | None = None,
     ip_countries: Path | None = None,
     chunk_lines: int = 200_000,
@@ -133,9 +149,10 @@ def pull_events(
     """Land the events of the files under `root` that are new or have changed since they were read.
 
     `root` is a folder, or `s3://bucket/prefix`, which is reached as `s3` says. Of an event the fields of `wanted` are kept;
-    without any, only what every event has. `consents_dsn` is the app database, whose records of consent are asked; without
-    it an event goes by what it bears. `ip_countries` is a file of ranges (see `ip_countries`); without it no event has a
-    country. Raises LeiiError when the root or the app database is not there.
+    without any, only what every event has. `refusals` gives what the app's records of consent refuse (`read_refusals`), and
+    is asked if there is an event to be ruled on; without it an event goes by what it bears. `ip_countries` is a file of
+    ranges (see `ip_countries`); without it no event has a country. Raises LeiiError when the root or the app database is
+    not there.
     """
     store = open_store(root, s3)
     found = new_event_files(workspace, store, landing.seen_files(SOURCE), landing.cursor(SOURCE, LISTING))
@@ -143,7 +160,7 @@ def pull_events(
     unread: list[EventFile] = []
     if found.files:
         names = [file.name for file in found.files]
-        with _open_pass(workspace, landing, quarantine, names, wanted, consents_dsn, ip_countries) as this:
+        with _open_pass(workspace, landing, quarantine, names, wanted, refusals, ip_countries) as this:
             for chunk in _chunks(store, found.files, chunk_lines, unread):
                 pull = pull.plus(_land_chunk(this, chunk))
     landing.move_cursor(SOURCE, LISTING, found.cursor(unread))
@@ -157,7 +174,7 @@ def land_again(
     rows: pa.Table,
     *,
     wanted: EventFields = ENVELOPE_ONLY,
-    consents_dsn: str | None = None,
+    refusals: Refusals = no_refusals,
     ip_countries: Path | None = None,
 ) -> tuple[EventsPull, pa.ChunkedArray]:
     """Land those of these quarantined lines (position, line, content) that pass by now, as if a file had brought them.
@@ -169,7 +186,7 @@ def land_again(
     files = pc.index_in(rows["position"], pa.array(names, pa.string())).combine_chunks()
     table = pa.table({"file": files, "line": rows["line"], "content": rows["content"]}, schema=LINE_SCHEMA)
     chunk = _Chunk(pieces=table.combine_chunks().to_batches(), lines=table.num_rows)
-    with _open_pass(workspace, landing, quarantine, names, wanted, consents_dsn, ip_countries) as this:
+    with _open_pass(workspace, landing, quarantine, names, wanted, refusals, ip_countries) as this:
         pull = _land_chunk(this, chunk)
         this.con.register("offered", table.select(["file", "line"]).append_column("place", pa.array(range(len(table)))))
         passed = this.con.execute(
@@ -186,7 +203,7 @@ def _open_pass(
     quarantine: Quarantine | None,
     names: Sequence[str],
     wanted: EventFields,
-    consents_dsn: str | None,
+    refusals: Refusals,
     ip_countries: Path | None,
 ) -> Iterator[_Pass]:
     """A connection with what every chunk needs; `names` are those of the files that the lines' numbers of files stand for."""
@@ -194,7 +211,6 @@ def _open_pass(
         con.execute("SET preserve_insertion_order = false")
         con.execute("CREATE TEMP TABLE seen_message (message_hash UHUGEINT)")
         con.register("event_file", pa.table({"file": range(len(names)), "name": pa.array(names, pa.string())}))
-        con.register("refusal", _refusals(consents_dsn))
         load_countries(con, ip_countries)
         yield _Pass(
             con=con,
@@ -202,13 +218,9 @@ def _open_pass(
             landing=landing,
             quarantine=quarantine or Quarantine(workspace),
             wanted=wanted,
+            refusals=cache(refusals),
             has_countries=ip_countries is not None and any(field.path == COUNTRY for field in wanted.kept),
         )
-
-
-def _refusals(dsn: str | None) -> pa.Table:
-    """When each person's newest record in the app was a refusal."""
-    return REFUSAL_SCHEMA.empty_table() if dsn is None else read_arrow(dsn, REFUSALS).cast(REFUSAL_SCHEMA)
 
 
 def _chunks(
@@ -241,6 +253,8 @@ def _land_chunk(this: _Pass, chunk: _Chunk) -> EventsPull:
         f"CREATE OR REPLACE TEMP TABLE checked AS {checked_sql(latest_now, this.wanted, with_countries=this.has_countries)}"
     )
     con.unregister("line")
+    has_events = count(con, "SELECT count(*) FROM checked WHERE reason_code IS NULL") > 0
+    con.register("refusal", this.refusals() if has_events else no_refusals())
     con.execute(f"CREATE OR REPLACE TEMP TABLE refused AS {refused_sql('checked')}")
     con.execute(f"CREATE OR REPLACE TEMP VIEW ruled AS {ruled_sql('checked')}")
     # What consent does not let through is not kept for being of another type either.

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from ingestion.event_fields import ENVELOPE_ONLY, EventFields
 from ingestion.events import SOURCE as EVENTS
-from ingestion.events import land_again
+from ingestion.events import Refusals, land_again, no_refusals
 from ingestion.landing import Landing
 from ingestion.quarantine import Quarantine
 from storage import Workspace
@@ -31,7 +31,7 @@ def replay_quarantine(
     landing: Landing,
     *,
     wanted: EventFields = ENVELOPE_ONLY,
-    consents_dsn: str | None = None,
+    refusals: Refusals = no_refusals,
     ip_countries: Path | None = None,
 ) -> Replay:
     """Try every row. One that passes is landed before it leaves: killed in between, it is tried and landed again.
@@ -52,7 +52,7 @@ def replay_quarantine(
             quarantine,
             part,
             wanted=wanted,
-            consents_dsn=consents_dsn,
+            refusals=refusals,
             ip_countries=ip_countries,
         )
         gone = part.filter(is_good)["row_id"].to_pylist()

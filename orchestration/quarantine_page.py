@@ -55,6 +55,7 @@ def show_quarantined(settings: Settings, row_id: str) -> dict[str, Any]:
 
 def replay(settings: Settings, *, wait_seconds: float = 0.0) -> Replay:
     """Try all of them again. Raises LeiiError while a run is at work."""
+    from ingestion.events import read_refusals
     from ingestion.landing import open_landing
     from pseudonymisation.policy.reading import load_policy
     from pseudonymisation.policy.source_tables import event_fields
@@ -66,7 +67,7 @@ def replay(settings: Settings, *, wait_seconds: float = 0.0) -> Replay:
             workspace,
             landing,
             wanted=event_fields(load_policy()),
-            consents_dsn=settings.secret("app_db_dsn"),
+            refusals=lambda: read_refusals(settings.secret("app_db_dsn")),
             ip_countries=settings.ip_countries,
         )
 

@@ -59,7 +59,7 @@ def notice_restored(run: Run) -> list[str]:
 
 def pull_events(run: Run) -> SourcePull:
     """New event files into landing; what cannot be read goes to quarantine."""
-    from ingestion.events import pull_events
+    from ingestion.events import pull_events, read_refusals
     from pseudonymisation.policy.source_tables import event_fields
 
     with run.report.stage("read", "events") as stage, open_landing(run.workspace) as landing:
@@ -68,7 +68,7 @@ def pull_events(run: Run) -> SourcePull:
             landing,
             root=run.settings.secret("events_root"),
             wanted=event_fields(run.policy),
-            consents_dsn=run.dsn,
+            refusals=lambda: read_refusals(run.dsn),
             s3=run.settings.s3(),
             ip_countries=run.settings.ip_countries,
         )

@@ -7,7 +7,7 @@ import pytest
 
 from demo.postgres import DemoPostgres
 from ingestion.event_fields import EventField, EventFields
-from ingestion.events import EventsPull, pull_events
+from ingestion.events import EventsPull, pull_events, read_refusals
 from ingestion.landing import open_landing
 from storage import Workspace
 from tests.ingestion.event_lines import COOKIE, USER, WANTED, context, event, landed_events, write_file
@@ -128,7 +128,9 @@ def record(app_db: DemoPostgres, number: int, granted: bool, at: str, purpose: s
 def pull_with_records(workspace: Workspace, root: Path, app_db: DemoPostgres, *lines: dict[str, Any]) -> list[str]:
     write_file(root, lines)
     with open_landing(workspace) as landing:
-        pull_events(workspace, landing, root=str(root), wanted=WANTED, consents_dsn=app_db.pipeline_dsn)
+        pull_events(
+            workspace, landing, root=str(root), wanted=WANTED, refusals=lambda: read_refusals(app_db.pipeline_dsn)
+        )
     return [row["message_id"] for row in landed_events(workspace)]
 
 
