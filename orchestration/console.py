@@ -98,7 +98,7 @@ def print_report(console: Console, report: Report) -> None:
 
 def print_problems(report: Report) -> None:
     for warning in report.warnings:
-        ERRORS.print(f"[yellow]warning[/yellow] {warning}", highlight=False, markup=True)
+        ERRORS.print(f"[yellow]warning[/yellow] {warning}", highlight=False, markup=True, soft_wrap=True)
     for stage in report.failed:
         ERRORS.print(f"[red]failed[/red] {title(stage)}: ", end="", highlight=False)
-        ERRORS.print(stage.error or "", highlight=False, markup=False)
+        ERRORS.print(stage.error or "", highlight=False, markup=False, soft_wrap=True)
