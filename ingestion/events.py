@@ -259,7 +259,8 @@ def _land_chunk(this: _Pass, chunk: _Chunk) -> EventsPull:
     con.execute(f"CREATE OR REPLACE TEMP VIEW ruled AS {ruled_sql('checked')}")
     # What consent does not let through is not kept for being of another type either.
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE retyped AS SELECT file, line FROM ruled WHERE retyped IS NOT NULL AND verdict = 'whole'"
+        "CREATE OR REPLACE TEMP TABLE retyped AS SELECT file, line FROM ruled "
+        "WHERE reason_code IS NULL AND retyped IS NOT NULL AND verdict = 'whole'"
     )
     quarantined = this.quarantine.add(_broken(con, chunk, this.wanted))
     duplicates = _keep_first_of_each_message(con)

@@ -184,6 +184,13 @@ def test_a_retyped_property_goes_to_quarantine_with_a_clear_word_and_the_others_
     )
 
 
+def test_a_line_that_is_broken_in_two_ways_is_kept_once(workspace: Workspace, root: Path) -> None:
+    done = pull(workspace, root, WANTED, event("m1", properties={"position": "third"}, receivedAt="yesterday"))
+    assert (done.landed, done.quarantined) == (0, 1)
+    (row,) = Quarantine(workspace).list().to_pylist()
+    assert row["reason_code"] == "received_at"
+
+
 def test_a_retyped_event_without_consent_is_not_kept_in_quarantine_either(workspace: Workspace, root: Path) -> None:
     refused = event("m1", properties={"position": "planted"}, context=context(analytics=False, marketing=True))
     done = pull(workspace, root, WANTED, refused)
