@@ -133,13 +133,20 @@ def read_candidates(con: duckdb.DuckDBPyConnection, database: str = "") -> Candi
         if name not in (*FLAGS, "request")
     }
     x = columns.pop("x").reshape(-1, step)
-    flags = {name: np.asarray(found[name][::step], dtype=np.bool_) for name in FLAGS}
+    booked, newcomer, young = (np.asarray(found[name][::step], dtype=np.bool_) for name in FLAGS)
     return Candidates(
         features=features,
         x=x,
+        label=columns["label"][::step],
+        is_booked=booked,
+        is_newcomer=newcomer,
+        is_young=young,
         request=np.asarray(found["request"][::step], dtype=np.int64),
-        **{name: values[::step] for name, values in columns.items()},
-        **flags,
+        moment=columns["moment"][::step],
+        distance_km=columns["distance_km"][::step],
+        provider_bookings=columns["provider_bookings"][::step],
+        shrunk_rating=columns["shrunk_rating"][::step],
+        rank_position=columns["rank_position"][::step],
     )
 
 

@@ -52,7 +52,7 @@ def fit(x: Floats, label: Floats, request: Ints) -> Weights:
     if requests < LEAST_REQUESTS:
         return Weights(weight=None, mean=mean, scale=scale, requests=requests)
     # Not needed to read what was learnt, and slow to load.
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
     normal = standardised(x, mean, scale)
     difference = normal[better] - normal[worse]
@@ -153,4 +153,5 @@ def _running(flag: npt.NDArray[np.bool_], group: Ints) -> Ints:
     total = np.cumsum(flag, dtype=np.int64)
     first = np.flatnonzero(np.r_[True, group[1:] != group[:-1]]) if len(group) else np.empty(0, dtype=np.int64)
     before = np.where(first > 0, total[first - 1], 0)
-    return total - np.repeat(before, np.diff(np.r_[first, len(group)]))
+    counted: Ints = total - np.repeat(before, np.diff(np.r_[first, len(group)]))
+    return counted

@@ -40,6 +40,14 @@
     cast({{ moment }} as date)
 {%- endmacro %}
 
+{# Months from one first day of a month to a later one. #}
+{% macro months_between(earlier, later) -%}
+    cast(
+            12 * (extract(year from {{ later }}) - extract(year from {{ earlier }}))
+            + extract(month from {{ later }}) - extract(month from {{ earlier }}) as bigint
+        )
+{%- endmacro %}
+
 {# The day (UTC) of a moment. #}
 {% macro day_of(moment) -%}
     cast({{ dbt.date_trunc('day', moment) }} as date)

@@ -24,7 +24,9 @@ NEWER = "_batch_id > (select coalesce(max(_batch_id), -1)"
 
 
 def problems(policy: Policy, models: list[Model], changed: Model) -> list[str]:
+    """The changed model may read any staging model: those come first, as dbt would then have it."""
     whole = [changed if one.name == changed.name else one for one in models]
+    whole.sort(key=lambda one: not one.relation.startswith("staging."))
     return check_models(policy, [changed], [trace_purpose(policy, whole, changed.purpose)])
 
 

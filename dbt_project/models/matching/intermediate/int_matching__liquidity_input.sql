@@ -112,7 +112,9 @@ slot_rows as (
         0 as cancelled_by_provider,
         0 as cancelled_by_platform,
         1 as input_rows,
-        greatest(slots._batch_id, offered_categories._batch_id, coalesce(accounts._batch_id, slots._batch_id)) as _batch_id
+        greatest(
+            slots._batch_id, offered_categories._batch_id, coalesce(accounts._batch_id, slots._batch_id)
+        ) as _batch_id
     from slots
     inner join offered_categories on slots.provider_id = offered_categories.provider_id
     left join accounts on slots.provider_id = accounts.account_id

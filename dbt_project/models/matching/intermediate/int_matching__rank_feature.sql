@@ -113,7 +113,8 @@ market_sums as (
         cast(sum(ended_requests) over (order by day rows between unbounded preceding and 1 preceding) as bigint)
             as ended_requests,
         cast(sum(reviews) over (order by day rows between unbounded preceding and 1 preceding) as bigint) as reviews,
-        cast(sum(rating_sum) over (order by day rows between unbounded preceding and 1 preceding) as bigint) as rating_sum
+        cast(sum(rating_sum) over (order by day rows between unbounded preceding and 1 preceding) as bigint)
+            as rating_sum
     from market_days
 ),
 

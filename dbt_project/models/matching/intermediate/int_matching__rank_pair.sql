@@ -55,8 +55,12 @@ reachable as (
     select
         requests.request_id,
         list_prices.provider_id,
-        {{ z_score('list_prices.price_nok', 'price_levels.price_count', 'price_levels.price_sum', 'price_levels.price_squares') }}
-            as list_price_z,
+        {{
+            z_score(
+                'list_prices.price_nok',
+                'price_levels.price_count', 'price_levels.price_sum', 'price_levels.price_squares',
+            )
+        }} as list_price_z,
         {{ distance_km('requests.latitude', 'requests.longitude', 'accounts.latitude', 'accounts.longitude') }}
             as distance_km,
         requests.municipality = accounts.municipality as is_same_municipality,

@@ -54,7 +54,7 @@ summed as (
 
 measured as (
     select
-        cast({{ dbt.datediff('summed.cohort_month', 'summed.month_start', 'month') }} as bigint) as months_since_first,
+        {{ months_between('summed.cohort_month', 'summed.month_start') }} as months_since_first,
         coalesce(cohort_sizes.cohort_customers, 0) as cohort_customers,
         summed.customers,
         cast(summed.customers as double) / cohort_sizes.cohort_customers as retention,

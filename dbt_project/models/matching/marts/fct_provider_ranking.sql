@@ -44,10 +44,10 @@ counted as (
         reasoned.score,
         reasoned.reasons,
         row_number() over (
-            partition by features.request_id, features.is_newcomer order by reasoned.score desc, features.provider_id
+            partition by features.request_id, features.is_newcomer order by reasoned.score desc, features.provider_id asc
         ) as place_in_group,
         sum(case when features.is_newcomer then 0 else 1 end) over (
-            partition by features.request_id order by reasoned.score desc, features.provider_id
+            partition by features.request_id order by reasoned.score desc, features.provider_id asc
             rows between unbounded preceding and current row
         ) as established_ahead
     from features
@@ -76,7 +76,7 @@ ranked as (
         reasons,
 
         row_number() over (
-            partition by request_id order by place_key, score desc, provider_id
+            partition by request_id order by place_key asc, score desc, provider_id asc
         ) as ranking_position,
         score,
         distance_km,

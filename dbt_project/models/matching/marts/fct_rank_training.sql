@@ -20,8 +20,8 @@ clicks as (
             features.customer_id = events.account_id
             and features.provider_id = events.provider_id
             and events.event_name = 'Provider Viewed'
-            and events.received_at >= features.requested_at
-            and events.received_at < {{ dbt.dateadd('day', var('ranking_click_days', 7), 'features.requested_at') }}
+            and features.requested_at <= events.received_at
+            and {{ dbt.dateadd('day', var('ranking_click_days', 7), 'features.requested_at') }} > events.received_at
     where features.is_shown
 ),
 

@@ -92,9 +92,9 @@ followed as (
         on
             categorised.account_id = requests.customer_id
             and categorised.category_id = requests.category_id
-            and requests.requested_at >= categorised.received_at
-            and requests.requested_at
-            < {{ dbt.dateadd('day', var('matching_search_days', 7), 'categorised.received_at') }}
+            and categorised.received_at <= requests.requested_at
+            and {{ dbt.dateadd('day', var('matching_search_days', 7), 'categorised.received_at') }}
+            > requests.requested_at
 ),
 
 joined as (
