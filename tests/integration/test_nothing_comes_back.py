@@ -31,6 +31,9 @@ from tests.integration.traces import People, files_of, people_of, rows_naming, t
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("nothing_comes_back")]
 
+SHOWN = """
+select certificate_id from app.privacy_receipt join app.privacy_request using (privacy_request_id) where account_id = %s
+"""
 RESTORED = ("vault", "warehouse", "published")
 NEW_ADDRESS = "ny.adresse.etter.sletting@example.org"
 
@@ -188,6 +191,30 @@ def test_a_backup_from_before_the_erasure_brings_nobody_back(town: Forgetful) ->
     one_pass(town.world)
     assert_nothing_is_left(town)
     assert len(list(town.world.home.certificates.glob("0*.json"))) == certificates + len(town.people.account_ids)
+
+
+def test_a_whole_home_from_before_an_erasure_is_noticed_by_the_command(town: Forgetful) -> None:
+    """Landing, ledger and certificates are from the backup too; only the app still shows the lost certificate."""
+    world, root = town.world, town.world.home.root
+    person = next(one for [one] in candidates(world, "without_booking") if _has_events(world, one))
+    people, backup = people_of(world, [person]), world.folder / "whole_home"
+    shutil.copytree(root, backup, symlinks=True)
+    enter_request(world, person)
+    world.leii("run")
+    assert traces_of(world, people) == []
+    shutil.rmtree(root)
+    shutil.copytree(backup, root, symlinks=True)
+    assert traces_of(world, people)
+    world.leii("run")
+    stages = json.loads((root / "last_run.json").read_text())["stages"]
+    [restored] = [stage for stage in stages if stage["name"] == "restored"]
+    assert restored["counts"] == {"certificates_lost": 1}
+    assert "not known here" in restored["warnings"][0]
+    assert traces_of(world, people) == []
+    assert_nothing_is_left(town)
+    [(shown,)] = app(world, SHOWN, [person])
+    assert list(world.home.certificates.glob(f"*-{shown}.json"))
+    assert one_pass(world).report.of("restored") == []
 
 
 def newest(file: Path, metadata: dict[str, str]) -> dict[str, Any]:
