@@ -303,7 +303,9 @@ def add_keys() -> None:
 def rotate_keys(
     name: Annotated[
         str,
-        typer.Argument(help="purpose:<purpose>, published:<purpose>, vault, held, quarantine, landing or certificate."),
+        typer.Argument(
+            help="purpose:<purpose>, published:<purpose>, vault, held, notices, quarantine, landing or certificate."
+        ),
     ],
     as_json: Json = False,
     wait: Wait = 0.0,

@@ -246,7 +246,8 @@ def _certify(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Polic
             "WHERE case_id = CAST(? AS UUID)",
             [str(uuid.uuid4()), case],
         )
-    certificates = [_certify_case(con, workspace, policy, case, scans) for case in clean]
+    with open_notices(con, workspace):
+        certificates = [_certify_case(con, workspace, policy, case, scans) for case in clean]
     return certificates, [reason for reasons in left.values() for reason in reasons]
 
 
@@ -258,9 +259,7 @@ def _certify_case(
     ).fetchone()
     assert row is not None
     certificate_id = str(row[0])
-    with open_notices(con, workspace):
-        told = told_of_case(con, case)
-    content = _content(con, policy, case, row[1], scans) | _recipients(policy, told)
+    content = _content(con, policy, case, row[1], scans) | _recipients(policy, told_of_case(con, case))
     issue_certificate(workspace, certificate_id, content)
     con.execute("BEGIN")
     con.execute(
