@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.running_world import RunningWorld, running_world
-from demo.world.spec import SMALLEST, world_spec
+from demo.world.spec import world_spec
 from publishing.readers import open_published
 from tests.browser.conftest import browser, running_dashboard, running_viewer, visiting
-from tests.integration.histories import enter_request
+from tests.integration.histories import candidates, enter_request
 from tests.integration.known_people import rows_of
 from tests.integration.oracle import take_requests_away
 from tests.integration.passes import app, one_pass, run_of
@@ -20,6 +20,9 @@ from tests.integration.passes import app, one_pass, run_of
 __all__ = ["browser"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+LARGE_ENOUGH = world_spec(seed=5, accounts=150, bookings=600, events=1200)
+"""For some week and category to have three customers, below which the dashboard shows no figure."""
 
 ASKERS = """
 select account_id::text from app.account as account where not is_provider
@@ -37,14 +40,13 @@ WITH newest AS (
 SELECT sum(requests) FROM marts.agg_liquidity_week AS cell, newest
 WHERE cell.week_start <= newest.week_start AND cell.week_start > newest.week_start - INTERVAL 84 DAY
 """
-FUNNEL = "SELECT count(*) FROM marts.fct_request_funnel"
+PROVIDERS = "SELECT count(*) FROM marts.dim_provider"
 DRAWN = "Requests left unfilled, by category"
 
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[RunningWorld]:
-    accounts, bookings, events = SMALLEST
-    with running_world(world_spec(seed=5, accounts=accounts, bookings=bookings, events=events), rate_limit=0) as world:
+    with running_world(LARGE_ENOUGH, rate_limit=0) as world:
         take_requests_away(world)
         one_pass(world)
         yield world
@@ -67,10 +69,10 @@ def versions_open(world: RunningWorld) -> set[str]:
     return {link for link in links if link.startswith(folder)}
 
 
-def funnel_rows(page: Page) -> str:
+def provider_rows(page: Page) -> str:
     """What the notebook says of the size of one of its tables."""
     expect(page.get_by_text(DRAWN)).to_be_visible()
-    found = re.search(r"fct_request_funnel\s+([\d,]+)", page.inner_text("body"))
+    found = re.search(r"dim_provider\s+([\d,]+)", page.inner_text("body"))
     assert found, page.inner_text("body")[:500]
     return found.group(1)
 
@@ -80,7 +82,7 @@ def test_a_dashboard_and_a_notebook_go_on_with_the_new_copy_and_the_old_one_is_g
 ) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LEII_")}
     environment = {**kept, "LEII_HOME": str(world.home.root), "LEII_NOW": world.now.isoformat()}
-    before, funnel_before = published(world, REQUESTS), published(world, FUNNEL)
+    before, providers_before = published(world, REQUESTS), published(world, PROVIDERS)
     old = set((world.home.root / "published").rglob("2*.duckdb"))
     with (
         running_dashboard(environment) as dashboard,
@@ -90,23 +92,23 @@ def test_a_dashboard_and_a_notebook_go_on_with_the_new_copy_and_the_old_one_is_g
     ):
         shown = visit.open("matching", "Matching")
         reading.page.goto(notebook)
-        assert (visit.figure("matching-requests"), funnel_rows(reading.page)) == (before, funnel_before)
+        assert (visit.figure("matching-requests"), provider_rows(reading.page)) == (before, providers_before)
         assert versions_open(world)
         askers = [row[0] for row in app(world, ASKERS, {"now": world.now})]
-        for account_id in askers:
+        provider = candidates(world, "pair")[0][1]
+        for account_id in (*askers, provider):
             enter_request(world, account_id)
         one_pass(world)
-        after, funnel_after = published(world, REQUESTS), published(world, FUNNEL)
+        after, providers_after = published(world, REQUESTS), published(world, PROVIDERS)
         assert after != before
-        assert funnel_after != funnel_before
+        assert providers_after != providers_before
         value = shown.locator(".st-key-metric-matching-requests").get_by_test_id("stMetricValue")
         expect(value).to_have_text(after)
         reading.page.reload()
-        assert funnel_rows(reading.page) == funnel_after
+        assert provider_rows(reading.page) == providers_after
         for page in (shown, reading.page):
             assert [word for word in ("Traceback", "Error:", "internal error") if word in page.inner_text("body")] == []
         cases = rows_of(run_of(world).workspace, "SELECT state, blocked_by FROM vault.erasure")
-        assert cases == [("certified", None)] * len(askers)
-        assert askers
+        assert cases == [("certified", None)] * (len(askers) + 1)
         assert not any(path.exists() for path in old)
         assert not [path for path in versions_open(world) if any(str(one) in path for one in old)]
