@@ -56,10 +56,10 @@ def print_map(console: Any, policy: Policy, tables: Iterable[MappedTable], purpo
         )
     console.print(f"The app is also told how privacy requests stand ({ABOUT_REQUESTS}).")
     for recipient in policy.recipients.values():
-        told = ", ".join(event for event in EVENTS if recipient.is_told_of(event)) or "nothing"
+        events = ", ".join(event for event in EVENTS if recipient.is_told_of(event)) or "nothing"
         yet = "" if recipient.is_given else "; nothing is given to it yet"
         console.print(
-            f"[bold]{recipient.name}[/bold]: outside Leii, {recipient.title}; told of {told}{yet}", soft_wrap=True
+            f"[bold]{recipient.name}[/bold]: outside Leii, {recipient.title}; told of {events}{yet}", soft_wrap=True
         )
     for table in tables:
         _print_table(console, policy, table)

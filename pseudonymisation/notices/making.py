@@ -76,7 +76,9 @@ def make_correction_notices(workspace: Workspace, policy: Policy, dsn: str, requ
     told = [one for one in policy.recipients.values() if one.is_told_of("correction")]
     names = names_of(dsn, told, [request.account_id])
     known = sorted({recipient for _, recipient, _, _ in names})
-    content = [(recipient, "known_as", word, value) for _, recipient, word, value in names]
+    content: list[tuple[str, str, str, str | None]] = [
+        (recipient, "known_as", word, value) for _, recipient, word, value in names
+    ]
     content += [
         (name, "now", word, value)
         for name in known
