@@ -146,7 +146,7 @@ def notices(
         confirmed = page.confirm(settings, handed_over, wait_seconds=wait)
         _answer(as_json, {"confirmed": confirmed}, f"{confirmed} notices are handed over; what they said is gone")
     elif register:
-        found = page.read_register(settings)
+        found = page.read_register(settings, wait_seconds=wait)
         _print_json(found) if as_json else page.print_register(_console(), found)
     else:
         waiting = page.read_queue(settings, wait_seconds=wait)
