@@ -77,6 +77,10 @@ def state_of(world: RunningWorld) -> State:
             ).fetchall()
         with attached(con, world.home.held_file, "looked_at", workspace.keyring.zone_key("held"), read_only=True):
             state["held"] = con.execute('SELECT count(*) FROM looked_at."row"').fetchone()
+        with attached(con, world.home.notices_file, "looked_at", workspace.keyring.zone_key("notices"), read_only=True):
+            notices = "SELECT recipient, event, state, count(*) FROM looked_at.notice GROUP BY ALL ORDER BY ALL"
+            state["notices"] = con.execute(notices).fetchall()
+            state["names in notices"] = con.execute("SELECT count(*) FROM looked_at.content").fetchone()
     certificates = sorted(world.home.certificates.glob("0*.json"))
     state["certificates"] = len(certificates)
     key_file = public_key_file(workspace)

@@ -146,7 +146,7 @@ def notices(
         confirmed = page.confirm(settings, handed_over, wait_seconds=wait)
         _answer(as_json, {"confirmed": confirmed}, f"{confirmed} notices are handed over; what they said is gone")
     elif register:
-        found = page.read_register(settings)
+        found = page.read_register(settings, wait_seconds=wait)
         _print_json(found) if as_json else page.print_register(_console(), found)
     else:
         waiting = page.read_queue(settings, wait_seconds=wait)
@@ -303,7 +303,9 @@ def add_keys() -> None:
 def rotate_keys(
     name: Annotated[
         str,
-        typer.Argument(help="purpose:<purpose>, published:<purpose>, vault, held, quarantine, landing or certificate."),
+        typer.Argument(
+            help="purpose:<purpose>, published:<purpose>, vault, held, notices, quarantine, landing or certificate."
+        ),
     ],
     as_json: Json = False,
     wait: Wait = 0.0,

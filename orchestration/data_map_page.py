@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from orchestration.coverage_check import compiled_models
+from orchestration.notices_page import recipient_as_json
 from orchestration.policy_pages import treated
 from pseudonymisation.coverage.data_map import ABOUT_REQUESTS, WRITTEN_TO_THE_APP, MappedTable, Use, data_map
 from pseudonymisation.coverage.models import Model
-from pseudonymisation.policy.model import Policy
+from pseudonymisation.policy.model import Column, Policy, Table
+from pseudonymisation.policy.recipients import EVENTS
 
 NAMED_MODELS = 3
 STAGING = "staging"
@@ -26,11 +28,12 @@ def show_map(console: Any, policy: Policy, purposes: Sequence[str], print_json: 
 def map_as_json(
     policy: Policy, models: Sequence[Model], tables: Iterable[MappedTable], purposes: Sequence[str]
 ) -> dict[str, Any]:
-    """Purposes with their recipients; every source column with its uses; every model with its erasure rule."""
+    """Purposes with their readers; who outside Leii is given what; every source column with its uses; every model with its erasure rule."""
     return {
         "purposes": {name: _recipients(policy, name) for name in purposes},
+        "recipients": {name: recipient_as_json(policy, name) for name in policy.recipients},
         "told_of_privacy_requests": ABOUT_REQUESTS,
-        "sources": {table.title: _table(table) for table in tables},
+        "sources": {table.title: _table(policy, table) for table in tables},
         "models": {
             name: {
                 model.relation: {"built_as": model.materialized, "erasure": model.erasure, "published": model.is_public}
@@ -52,13 +55,19 @@ def print_map(console: Any, policy: Policy, tables: Iterable[MappedTable], purpo
             f"[bold]{name}[/bold]: read by {', '.join(purpose.readers)}{also}; kept {purpose.retention_days} days{held}"
         )
     console.print(f"The app is also told how privacy requests stand ({ABOUT_REQUESTS}).")
+    for recipient in policy.recipients.values():
+        events = ", ".join(event for event in EVENTS if recipient.is_told_of(event)) or "nothing"
+        yet = "" if recipient.is_given else "; nothing is given to it yet"
+        console.print(
+            f"[bold]{recipient.name}[/bold]: outside Leii, {recipient.title}; told of {events}{yet}", soft_wrap=True
+        )
     for table in tables:
-        _print_table(console, table)
+        _print_table(console, policy, table)
     console.print("\nA column that only decides which rows there are stands in no published table here.")
     console.print("`leii policy --map --json` names every model and column, and which rows depend on which table.")
 
 
-def _print_table(console: Any, table: MappedTable) -> None:
+def _print_table(console: Any, policy: Policy, table: MappedTable) -> None:
     from rich.table import Table as Grid
 
     rules = ", ".join(f"{path}: {rule}" for path, rule in table.table.subjects.items())
@@ -76,6 +85,20 @@ def _print_table(console: Any, table: MappedTable) -> None:
     nowhere = [mapped.column.path for mapped in table.columns if not mapped.column.treatments]
     if nowhere:
         console.print(f"go nowhere: {', '.join(nowhere)}", style="dim")
+    outside = {mapped.column.path: recipients_of(policy, table.table, mapped.column) for mapped in table.columns}
+    given = [f"{path} to {', '.join(names)}" for path, names in outside.items() if names]
+    if given:
+        console.print(f"the app gives: {'; '.join(given)}", style="dim")
+
+
+def recipients_of(policy: Policy, table: Table, column: Column) -> list[str]:
+    """Who outside Leii is given the column by the app, by the recipient's name."""
+    name = f"{table.name}.{column.path}"
+    return [
+        recipient.name
+        for recipient in policy.recipients.values()
+        if table.source == "app_db" and recipient.is_given and name in recipient.gets
+    ]
 
 
 def _gets(path: str, use: Use) -> str:
@@ -111,7 +134,7 @@ def _recipients(policy: Policy, name: str) -> dict[str, Any]:
     }
 
 
-def _table(table: MappedTable) -> dict[str, Any]:
+def _table(policy: Policy, table: MappedTable) -> dict[str, Any]:
     return {
         "on_erasure": dict(table.table.subjects),
         "rows_decide": {purpose: list(models) for purpose, models in table.row_models.items()},
@@ -119,6 +142,7 @@ def _table(table: MappedTable) -> dict[str, Any]:
             mapped.column.path: {
                 "category": mapped.column.category,
                 "about": mapped.column.about,
+                "recipients": recipients_of(policy, table.table, mapped.column),
                 "uses": {use.purpose: _use(use) for use in mapped.uses},
             }
             for mapped in table.columns

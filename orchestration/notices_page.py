@@ -45,10 +45,11 @@ def confirm(settings: Settings, hand_over_id: str, *, wait_seconds: float) -> in
         return confirm_hand_over(workspace, hand_over_id)
 
 
-def read_register(settings: Settings) -> list[dict[str, Any]]:
+def read_register(settings: Settings, *, wait_seconds: float) -> list[dict[str, Any]]:
     """Every recipient of the policy: what it is given, why, about how many living people, and since when."""
     workspace, policy = _workspace(settings), load_policy()
-    found = {one.recipient: one for one in register_of_disclosures(workspace)}
+    with exclusive_run(workspace.home, wait_seconds=wait_seconds):
+        found = {one.recipient: one for one in register_of_disclosures(workspace)}
     return [
         {
             **recipient_as_json(policy, name),

@@ -11,6 +11,7 @@ from pseudonymisation.access.exports import WrittenExport
 from pseudonymisation.access.requests import RightsRequest, requests_to_carry_out, require_request
 from pseudonymisation.access.run import Sources, export_person
 from pseudonymisation.correction import PurposeStanding, corrections_standing
+from pseudonymisation.erasure.orphans import require_vault
 from pseudonymisation.erasure.receipts import COMPLAIN, Receipt
 from pseudonymisation.notices.making import make_correction_notices
 from publishing.receipts import write_receipts
@@ -77,6 +78,7 @@ def carry_corrections(
     else:
         requests = [require_request(run.dsn, privacy_request_id, "rectification")]
     with exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+        require_vault(run.workspace, run.policy)
         corrections = [_standing(run, request) for request in requests]
         if not all(one.is_done for one in corrections):
             _carry(run)

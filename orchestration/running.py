@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from orchestration import dbt_runs, steps
 from orchestration.context import Run, active_run
 from orchestration.report import Stage, save_report
+from pseudonymisation.erasure.orphans import require_vault
 from storage import LeiiError, exclusive_run
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def erase_now(
     """
     run.report.on_change = on_change
     with _interrupt_leaves(), exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
+        require_vault(run.workspace, run.policy)
         dbt_runs.begin_parsing(run.home)
         touched = steps.prepare_erasures(run, cookie=cookie)
         for purpose in touched:

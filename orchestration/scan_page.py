@@ -12,6 +12,7 @@ from orchestration.settings import load_settings
 from pseudonymisation.scan import ScanReport, read_identifiers, scan_home
 from pseudonymisation.scan.home import Progress as OnBytes
 from storage import LeiiError, Workspace, exclusive_run
+from storage.contents import why_it_may_name_the_erased
 
 _SHOWN_RUNS = 8
 
@@ -39,6 +40,8 @@ def print_scan(console: Any, report: ScanReport) -> None:
             f"{'once' if times == 1 else f'{times:,} times'}",
             soft_wrap=True,
         )
+        if (why := why_it_may_name_the_erased(name)) is not None:
+            console.print(f"          may be there of somebody erased: {why}", soft_wrap=True)
     for unread in report.unread:
         console.print(f"[yellow]not read[/yellow]  {_plain(unread.file)}: {_plain(unread.reason)}", soft_wrap=True)
     for file in sorted({one.file for one in report.uncompacted}):
@@ -67,8 +70,12 @@ def require_clean(report: ScanReport) -> None:
     places = len({(finding.file, finding.place) for finding in report.findings})
     unread = len({one.file for one in report.unread})
     if found:
+        if all(why_it_may_name_the_erased(finding.file) for finding in report.findings):
+            places_said = f"{places} places, all of which may name somebody erased (what the law holds, unsent notices)"
+        else:
+            places_said = f"{places} places"
         also = f"; and {unread} files could not be read, which may hold more" if unread else ""
-        raise LeiiError(f"{found} of {report.identifiers} identifiers were found, in {places} places{also}")
+        raise LeiiError(f"{found} of {report.identifiers} identifiers were found, in {places_said}{also}")
     if unread:
         raise LeiiError(
             f"nothing was found, but the scan is not clean: {unread} files could not be read, and may hold what was looked for"

@@ -15,15 +15,20 @@ from orchestration.dbt_runs import DbtBuild, build_purpose, fresh_manifest
 from orchestration.report import Stage
 from pseudonymisation import loading
 from pseudonymisation.compaction import compact_if_due
+from pseudonymisation.erasure.orphans import note_restored, require_vault
 from pseudonymisation.loading import PurposeLoad, takers
 from pseudonymisation.vault import registrations
 from publishing.copies import PublishedCopy, publish_purpose, remove_replaced
 from publishing.fraud_flags import FlagsWritten, write_fraud_flags
 from publishing.readers import LET_GO_AFTER_SECONDS
-from publishing.receipts import write_receipts
+from publishing.receipts import certificates_lost, write_receipts
 from storage import LeiiError
 
 NO_BATCH_YET = 2**62
+
+RESTORED_ADVICE = (
+    "and who asked or is gone is erased again; a cookie that was erased since the backup must be erased again"
+)
 
 WAIT_FOR_READERS_SECONDS = 2 * LET_GO_AFTER_SECONDS
 """How long an erasure waits for readers to let go of the copies before the newest; then it is left to the next run."""
@@ -46,15 +51,27 @@ class PurposeTaken:
 
 
 def notice_restored(run: Run) -> list[str]:
-    """Read every source from the start if the vault or a purpose is older than what landing gave it, so that nothing that was
-    erased since then is back for good, and nothing that came since then is missing; returns who is."""
+    """Notice what was put back from a backup: the vault or a purpose that is older than what landing gave it, or a whole
+    LEII_HOME that does not know a certificate which the app shows.
+
+    Every source is then read from the start, so that nothing that was erased since then is back for good and nothing
+    that came since then is missing; the sweep removes the rows that nobody owns any more. Returns who is older. Raises
+    LeiiError if there are warehouses and no vault.
+    """
+    require_vault(run.workspace, run.policy)
     with open_landing(run.workspace) as landing:
         behind = loading.takers_behind(run.workspace, landing, run.policy)
-        if behind:
-            with run.report.stage("restored", ", ".join(behind)) as stage:
+        lost = certificates_lost(run.workspace, run.dsn)
+        if behind or lost:
+            with run.report.stage("restored", ", ".join(behind) or "everything") as stage:
+                stage.counts = {"certificates_lost": lost}
+                note_restored(run.workspace)
                 landing.reset_cursors()
-                stage.warnings.append(f"{stage.part}: older than the last run, so every source is read from the start")
-    return behind
+                what = (
+                    f"{lost} certificates that the app shows are not known here" if lost else "older than the last run"
+                )
+                stage.warnings.append(f"{stage.part}: {what}, so every source is read from the start {RESTORED_ADVICE}")
+    return behind or (["everything"] if lost else [])
 
 
 def pull_events(run: Run) -> SourcePull:
@@ -175,6 +192,7 @@ def prepare_erasures(run: Run, *, cookie: str | None = None) -> tuple[str, ...]:
         prepared = prepare_erasures(run.workspace, run.policy, run.dsn, cookie=cookie)
         stage.counts = {
             "people": prepared.swept,
+            "orphans": prepared.orphans,
             "rows_without_consent_removed": consent.removed,
             "rows_without_consent_reduced": consent.reduced,
         }

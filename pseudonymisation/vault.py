@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS vault.erasure_effect (
     rows_deleted BIGINT NOT NULL, rows_detached BIGINT NOT NULL, rows_held BIGINT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS vault.purge_due (since TIMESTAMPTZ NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.restored (since TIMESTAMPTZ NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.taken_batch (batch_id BIGINT NOT NULL);
 """
 

@@ -5,8 +5,11 @@ from dataclasses import astuple
 from datetime import datetime
 
 import psycopg
+import pyarrow as pa
 
 from pseudonymisation.erasure.receipts import Receipt
+from pseudonymisation.vault import open_vault
+from storage import Workspace, count
 
 _UPSERT = """
 insert into app.privacy_receipt as there
@@ -37,3 +40,28 @@ def write_receipts(dsn: str, receipts: Sequence[Receipt], now: datetime) -> int:
                 copy.write_row(astuple(receipt))
         cursor.execute(_UPSERT, {"now": now})
         return cursor.rowcount
+
+
+def certificates_lost(workspace: Workspace, dsn: str) -> int:
+    """How many certificates the app shows of erasures that this vault has no part in: it is from before them.
+
+    None if there is no vault yet, or the app cannot be asked, which the reading of it then says.
+    """
+    if not workspace.home.vault_file.exists():
+        return 0
+    shown = (
+        "select distinct certificate_id from app.privacy_receipt join app.privacy_request using (privacy_request_id) "
+        "where state = 'done' and certificate_id is not null"
+    )
+    try:
+        with psycopg.connect(dsn) as connection:
+            ids = [row[0] for row in connection.execute(shown).fetchall()]
+    except psycopg.Error:
+        return 0
+    with workspace.connect() as con, open_vault(con, workspace):
+        con.register("shown", pa.table({"certificate_id": pa.array(ids, pa.string())}))
+        return count(
+            con,
+            "SELECT count(*) FROM shown WHERE certificate_id NOT IN "
+            "(SELECT certificate_id FROM vault.erasure WHERE certificate_id IS NOT NULL)",
+        )

@@ -27,6 +27,7 @@ from pseudonymisation.erasure.ledger import (
     move_cases,
     open_cases,
 )
+from pseudonymisation.erasure.orphans import sweep_orphans
 from pseudonymisation.erasure.predicate import load_erased
 from pseudonymisation.erasure.quarantined import forget_quarantined
 from pseudonymisation.erasure.receipts import Receipt, read_receipts
@@ -48,10 +49,14 @@ NO_NOTICES = "notices: it is not known yet which recipients are to be told"
 
 @dataclass(frozen=True, kw_only=True)
 class ErasurePreparation:
-    """`swept`: people whose rows were swept in this pass or in one that was cut off; their models must be built anew."""
+    """`swept`: people whose rows were swept in this pass or in one that was cut off; their models must be built anew.
+
+    `orphans`: whom nobody knows any more in what a backup brought back, swept as well; a number over all purposes.
+    """
 
     swept: int
     purposes_touched: tuple[str, ...]
+    orphans: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -73,6 +78,7 @@ def prepare_erasures(
     with workspace.connect() as con:
         expire_held(con, workspace)
         with open_vault(con, workspace):
+            orphans = sweep_orphans(con, workspace, policy)
             prepare_session(con, workspace, BOOKS)
             enter_requests(con, workspace, dsn)
             warning = enter_vanished(con, workspace)
@@ -91,7 +97,8 @@ def prepare_erasures(
             pending = cases_in(con, "swept", "recomputed", "published")
     return ErasurePreparation(
         swept=len(pending),
-        purposes_touched=tuple(policy.purposes) if pending else (),
+        purposes_touched=tuple(policy.purposes) if pending or orphans else (),
+        orphans=orphans,
         warnings=(warning,) if warning else (),
     )
 
@@ -239,7 +246,8 @@ def _certify(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Polic
             "WHERE case_id = CAST(? AS UUID)",
             [str(uuid.uuid4()), case],
         )
-    certificates = [_certify_case(con, workspace, policy, case, scans) for case in clean]
+    with open_notices(con, workspace):
+        certificates = [_certify_case(con, workspace, policy, case, scans) for case in clean]
     return certificates, [reason for reasons in left.values() for reason in reasons]
 
 
@@ -251,9 +259,7 @@ def _certify_case(
     ).fetchone()
     assert row is not None
     certificate_id = str(row[0])
-    with open_notices(con, workspace):
-        told = told_of_case(con, case)
-    content = _content(con, policy, case, row[1], scans) | _recipients(policy, told)
+    content = _content(con, policy, case, row[1], scans) | _recipients(policy, told_of_case(con, case))
     issue_certificate(workspace, certificate_id, content)
     con.execute("BEGIN")
     con.execute(

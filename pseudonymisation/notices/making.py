@@ -25,6 +25,11 @@ from storage import LeiiError, Workspace, count
 
 BEFORE_FORGOTTEN = ("tombstoned", "swept", "recomputed", "published")
 
+_NEW_NOTICE = """
+INSERT INTO notices.notice
+    (notice_id, recipient, event, state, case_id, privacy_request_id, subject_id, hand_over_id, made_at, written_at, handed_over_at)
+"""
+
 Name = tuple[str, str, str, str]
 """Account id, recipient, word, value."""
 
@@ -71,7 +76,9 @@ def make_correction_notices(workspace: Workspace, policy: Policy, dsn: str, requ
     told = [one for one in policy.recipients.values() if one.is_told_of("correction")]
     names = names_of(dsn, told, [request.account_id])
     known = sorted({recipient for _, recipient, _, _ in names})
-    content = [(recipient, "known_as", word, value) for _, recipient, word, value in names]
+    content: list[tuple[str, str, str, str | None]] = [
+        (recipient, "known_as", word, value) for _, recipient, word, value in names
+    ]
     content += [
         (name, "now", word, value)
         for name in known
@@ -84,28 +91,39 @@ def make_correction_notices(workspace: Workspace, policy: Policy, dsn: str, requ
         con.unregister("found_content")
         with open_notices(con, workspace):
             con.execute("BEGIN")
-            made = count(
-                con,
-                """
-                INSERT INTO notices.notice
-                SELECT uuid(), recipient, 'correction', 'waiting', NULL, $request,
-                    (SELECT subject_id FROM vault.alias WHERE alias_hash = alias_hash('account', $account)), NULL, $now, NULL, NULL
-                FROM (SELECT DISTINCT recipient FROM correction_content)
-                WHERE recipient NOT IN (SELECT recipient FROM notices.notice WHERE privacy_request_id = $request)
-                """,
-                {"request": request.privacy_request_id, "account": request.account_id, "now": workspace.now},
-            )
-            con.execute(
-                """
-                INSERT INTO notices.content
-                SELECT notice.notice_id, found.part, found.word, found.value
-                FROM correction_content AS found JOIN notices.notice AS notice USING (recipient)
-                WHERE notice.privacy_request_id = ? AND notice.state = 'waiting'
-                  AND notice.notice_id NOT IN (SELECT notice_id FROM notices.content)
-                """,
-                [request.privacy_request_id],
-            )
-            con.execute("COMMIT")
+            try:
+                made = _write_corrections(con, workspace, request)
+                con.execute("COMMIT")
+            except BaseException:
+                con.execute("ROLLBACK")
+                raise
+    return made
+
+
+def _write_corrections(con: duckdb.DuckDBPyConnection, workspace: Workspace, request: RightsRequest) -> int:
+    """What is in temp table `correction_content`, for recipients who have no notice of this request yet."""
+    number = request.privacy_request_id
+    made = count(
+        con,
+        f"""
+        {_NEW_NOTICE}
+        SELECT uuid(), recipient, 'correction', 'waiting', NULL, ?,
+            (SELECT any_value(subject_id) FROM vault.alias WHERE alias_hash = alias_hash('account', ?)), NULL, ?, NULL, NULL
+        FROM (SELECT DISTINCT recipient FROM correction_content)
+        WHERE recipient NOT IN (SELECT recipient FROM notices.notice WHERE privacy_request_id = ?)
+        """,
+        [number, request.account_id, workspace.now, number],
+    )
+    con.execute(
+        """
+        INSERT INTO notices.content
+        SELECT notice.notice_id, found.part, found.word, found.value
+        FROM correction_content AS found JOIN notices.notice AS notice USING (recipient)
+        WHERE notice.privacy_request_id = ? AND notice.state = 'waiting'
+          AND notice.notice_id NOT IN (SELECT notice_id FROM notices.content)
+        """,
+        [number],
+    )
     return made
 
 
@@ -199,11 +217,22 @@ def _write_erasures(
     """In one transaction: the notices of these cases, and that they have been looked at."""
     con.execute("CREATE OR REPLACE TEMP TABLE new_case AS SELECT CAST(unnest(?) AS UUID) AS case_id", [list(cases)])
     con.execute("BEGIN")
-    _drop_corrections(con, workspace)
-    values = "NULL, NULL, NULL, ?, NULL, NULL"
+    try:
+        _drop_corrections(con, workspace)
+        made = _write_named(con, workspace)
+        unnamed = _write_unnamed(con, workspace, told)
+        con.execute("INSERT INTO notices.looked FROM new_case")
+        con.execute("COMMIT")
+    except BaseException:
+        con.execute("ROLLBACK")
+        raise
+    return NoticesMade(made=made, unnamed=unnamed)
+
+
+def _write_named(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
     made = count(
         con,
-        f"INSERT INTO notices.notice SELECT uuid(), recipient, 'erasure', 'waiting', case_id, {values} "
+        f"{_NEW_NOTICE} SELECT uuid(), recipient, 'erasure', 'waiting', case_id, NULL, NULL, NULL, ?, NULL, NULL "
         "FROM (SELECT DISTINCT case_id, recipient FROM found_name)",
         [workspace.now],
     )
@@ -212,11 +241,15 @@ def _write_erasures(
         SELECT notice.notice_id, 'known_as', found.word, found.value
         FROM found_name AS found JOIN notices.notice AS notice USING (case_id, recipient)
     """)
-    unnamed = count(
+    return made
+
+
+def _write_unnamed(con: duckdb.DuckDBPyConnection, workspace: Workspace, told: Sequence[str]) -> int:
+    return count(
         con,
         f"""
-        INSERT INTO notices.notice
-        SELECT uuid(), recipient, 'erasure', 'unnamed', case_id, {values}
+        {_NEW_NOTICE}
+        SELECT uuid(), recipient, 'erasure', 'unnamed', case_id, NULL, NULL, NULL, ?, NULL, NULL
         FROM (
             SELECT DISTINCT own.case_id, known.recipient
             FROM new_case JOIN vault.erasing_alias AS own USING (case_id)
@@ -226,9 +259,6 @@ def _write_erasures(
         """,
         [workspace.now, list(told)],
     )
-    con.execute("INSERT INTO notices.looked FROM new_case")
-    con.execute("COMMIT")
-    return NoticesMade(made=made, unnamed=unnamed)
 
 
 def _drop_corrections(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:

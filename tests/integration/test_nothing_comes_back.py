@@ -6,6 +6,7 @@ test makes them come back in another way, and ends in a pass after which no trac
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from benchmarks.running_world import RunningWorld, running_world
+from benchmarks.running_world import LEII, RunningWorld, running_world
 from demo.world.output import write_gzip
 from demo.world.spec import SMALLEST, world_spec
 from demo.world.state import read_app_tables
@@ -23,14 +24,18 @@ from demo.world.tables import TABLES
 from demo.world.upserts import delete, rows_of_account
 from orchestration.context import Run
 from pseudonymisation.erasure.certificate import public_key_file, verify_certificate
+from publishing.receipts import certificates_lost
 from tests.integration.histories import candidates, deliver, deliver_late, enter_request, event_lines
-from tests.integration.known_people import rows_of
+from tests.integration.known_people import alias_hash, rows_of
 from tests.integration.oracle import take_requests_away
 from tests.integration.passes import app, one_pass, run_of
 from tests.integration.traces import People, files_of, people_of, rows_naming, traces_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("nothing_comes_back")]
 
+SHOWN = """
+select certificate_id from app.privacy_receipt join app.privacy_request using (privacy_request_id) where account_id = %s
+"""
 RESTORED = ("vault", "warehouse", "published")
 NEW_ADDRESS = "ny.adresse.etter.sletting@example.org"
 
@@ -190,6 +195,38 @@ def test_a_backup_from_before_the_erasure_brings_nobody_back(town: Forgetful) ->
     assert len(list(town.world.home.certificates.glob("0*.json"))) == certificates + len(town.people.account_ids)
 
 
+def test_a_whole_home_from_before_an_erasure_is_noticed_by_the_command(town: Forgetful) -> None:
+    """Landing, ledger and certificates are from the backup too; only the app still shows the lost certificate.
+
+    A cookie is erased by the command meanwhile: of that the app knows nothing, so the run says what to do.
+    """
+    world, root = town.world, town.world.home.root
+    person = next(one for [one] in candidates(world, "without_booking") if _has_events(world, one))
+    people, backup, cookie = people_of(world, [person]), world.folder / "whole_home", _nobodys_cookie(world)
+    shutil.copytree(root, backup, symlinks=True)
+    enter_request(world, person)
+    told = subprocess.run(
+        [LEII, "erase", "--cookie"], env=world.environment, input=cookie, text=True, capture_output=True, check=True
+    )
+    assert "2 certificates issued" in told.stdout
+    assert cookie not in told.stdout + told.stderr
+    assert traces_of(world, people, [cookie]) == []
+    shutil.rmtree(root)
+    shutil.copytree(backup, root, symlinks=True)
+    assert traces_of(world, people)
+    world.leii("run")
+    stages = json.loads((root / "last_run.json").read_text())["stages"]
+    [restored] = [stage for stage in stages if stage["name"] == "restored"]
+    assert restored["counts"] == {"certificates_lost": 1}
+    assert "not known here" in restored["warnings"][0]
+    assert "a cookie that was erased since the backup must be erased again" in restored["warnings"][0]
+    assert traces_of(world, people) == []
+    assert_nothing_is_left(town)
+    [(shown,)] = app(world, SHOWN, [person])
+    assert list(world.home.certificates.glob(f"*-{shown}.json"))
+    assert certificates_lost(world.workspace, world.server.pipeline_dsn) == 0
+
+
 def newest(file: Path, metadata: dict[str, str]) -> dict[str, Any]:
     """The newest state of some object in a file of Stripe's that bears this metadata."""
     found = [json.loads(line) for line in file.read_text().splitlines()]
@@ -217,3 +254,17 @@ def stripe_event(world: RunningWorld, number: int, kind: str, told: dict[str, An
 
 def _has_events(world: RunningWorld, account_id: str) -> bool:
     return any(event.get("userId") == account_id for event in event_lines(world))
+
+
+def _nobodys_cookie(world: RunningWorld) -> str:
+    """A cookie that the vault knows and no account has used."""
+    unlinked = {
+        row[0]
+        for row in rows_of(
+            world.workspace,
+            "SELECT alias_hash FROM vault.alias WHERE kind = 'anonymous' "
+            "AND alias_hash NOT IN (SELECT cookie_hash FROM vault.cookie_link)",
+        )
+    }
+    cookies = sorted({str(event["anonymousId"]) for event in event_lines(world) if event.get("anonymousId")})
+    return next(one for one in cookies if alias_hash(world.workspace.keyring, "anonymous", one) in unlinked)

@@ -7,13 +7,11 @@ from pathlib import Path
 from benchmarks.running_world import RunningWorld
 from pseudonymisation.scan import identifiers_of, scan_home
 from storage import Workspace, attached
+from storage.contents import why_it_may_name_the_erased
 from tests.integration.comparing import tables_of
 from tests.integration.histories import event_lines
 from tests.integration.known_people import KnownPeople, alias_hash, rows_of
 from tests.integration.passes import app, run_of
-
-HELD = "held/"
-"""Where the law makes Leii keep what it keeps; everywhere else nothing may be left."""
 
 # What nobody else in the app has, of the people asked for.
 _OWN_VALUES = """
@@ -83,7 +81,7 @@ def traces_of(world: RunningWorld, people: People, identifiers: Collection[str] 
     if batches := list(run.home.landing.glob("*.parquet")):
         found.append(f"landing: {len(batches)} batches")
     report = scan_home(run.workspace, identifiers_of([*people.identifiers, *identifiers]))
-    found += [f"{one.file}: {one.place}" for one in report.findings if not one.file.startswith(HELD)]
+    found += [f"{one.file}: {one.place}" for one in report.findings if not why_it_may_name_the_erased(one.file)]
     found += [f"{one.file}: not read, {one.reason}" for one in report.unread]
     flags = "select count(*) from app.fraud_flag where status = 'active' and account_id = any(%s::uuid[])"
     [(standing,)] = app(world, flags, [list(people.account_ids)])

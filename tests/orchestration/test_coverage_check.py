@@ -80,6 +80,8 @@ def test_the_map_fits_a_screen_and_names_where_a_column_ends(tmp_path: Path) -> 
     email = content["sources"]["app_db.account"]["columns"]["email"]["uses"]["fraud"]
     assert "marts.fct_flag" in email["published"]
     assert email["readers"] == ["fraud_desk"]
+    assert "klarna" in content["sources"]["app_db.account"]["columns"]["email"]["recipients"]
+    assert content["recipients"]["device_identification"]["gets"] == ["login.device_id", "login.ip"]
     assert content["models"]["matching"]["marts.fct_booking"]["erasure"] == "by_key"
 
 

@@ -52,6 +52,10 @@ def vault_tables(workspace: Workspace) -> Tables:
     return _tables(workspace, workspace.home.vault_file, workspace.keyring.zone_key("vault"), "main")
 
 
+def notices_tables(workspace: Workspace) -> Tables:
+    return _tables(workspace, workspace.home.notices_file, workspace.keyring.zone_key("notices"), "main")
+
+
 def held_tables(workspace: Workspace) -> Tables:
     return _tables(workspace, workspace.home.held_file, workspace.keyring.zone_key("held"), "main")
 

@@ -6,12 +6,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from pseudonymisation.access.requests import RightsRequest
 from pseudonymisation.disclosures import register_of_disclosures
-from pseudonymisation.erasure import finish_erasures, prepare_erasures
+from pseudonymisation.erasure import prepare_erasures
 from pseudonymisation.erasure.certificate import public_key_file, summary_of, verify_certificate
 from pseudonymisation.erasure.run import NO_NOTICES
 from pseudonymisation.notices import making
@@ -22,7 +21,7 @@ from pseudonymisation.scan import identifiers_of, scan_home
 from pseudonymisation.vault import open_vault
 from storage import LeiiError
 from storage.contents import why_it_may_name_the_erased
-from tests.pseudonymisation.conftest import NOON, account, account_id
+from tests.pseudonymisation.conftest import NOON, account, account_id, booking
 from tests.pseudonymisation.erasure.conftest import Town, certificate_files, days_before_noon, postgres, town
 
 __all__ = ["postgres", "town"]
@@ -43,16 +42,23 @@ def known(town: Town) -> Town:
     town.put("account", account(1, stripe_customer_id="cus_one", is_provider=True), account(2))
     profile = {"account_id": account_id(1), "display_name": "Ett", "stripe_account_id": "acct_one", "skills": []}
     town.put("provider_profile", {**profile, "published_at": days_before_noon(200), "updated_at": NOON})
-    town.book(7, 1, 2, payment_method="klarna", stripe_payment_intent_id="pi_klarna")
-    town.book(8, 2, 1, payment_method="vipps", stripe_payment_intent_id="pi_vipps")
-    for number, claimant in ((7, 1), (8, 2)):
-        claim = {"claim_id": number + 10, "booking_id": number, "claimant_id": account_id(claimant)}
-        town.put(
-            "insurance_claim", {**claim, "filed_at": days_before_noon(90), "status": "settled", "updated_at": NOON}
-        )
-    for number, (person, device) in enumerate([(1, "device-shared"), (2, "device-shared"), (1, "device-own")]):
-        login = {"login_id": number, "account_id": account_id(person), "device_id": device, "success": True}
-        town.put("login", {**login, "at": days_before_noon(100 - number)})
+    checkout = {"klarna": booking(7, 1, 2), "vipps": booking(8, 2, 1)}
+    town.put(
+        "booking",
+        *({**row, "payment_method": way, "stripe_payment_intent_id": f"pi_{way}"} for way, row in checkout.items()),
+    )
+    claim = {"filed_at": days_before_noon(90), "status": "settled", "updated_at": NOON}
+    claims = [(17, 7, 1), (18, 8, 2)]
+    town.put(
+        "insurance_claim",
+        *({"claim_id": c, "booking_id": b, "claimant_id": account_id(n), **claim} for c, b, n in claims),
+    )
+    logins = [(0, 1, "device-shared"), (1, 2, "device-shared"), (2, 1, "device-own")]
+    login = {"success": True}
+    town.put("login", *(
+        {"login_id": n, "account_id": account_id(who), "device_id": device, "at": days_before_noon(100 - n), **login}
+        for n, who, device in logins
+    ))  # fmt: skip
     town.market.load()
     return town
 
@@ -92,18 +98,6 @@ def correction(town: Town, number: int, request: int = 900) -> int:
     return make_correction_notices(town.market.workspace, town.market.policy, town.dsn, asked)
 
 
-def test_each_recipient_is_told_by_the_name_it_knows_the_person_by_and_by_no_other(known: Town) -> None:
-    known.ask(1)
-    assert known.erase().blocked == ()
-    told = {recipient: handed_over(known, recipient) for recipient in ONE}
-    people = {recipient: content["erased"]["people"] for recipient, content in told.items()}
-    assert {recipient: [one["known_as"] for one in found] for recipient, found in people.items()} == {
-        recipient: [names] for recipient, names in ONE.items()
-    }
-    assert {one.recipient for one in waiting(known)} == set(ONE)
-    assert not any(person in json.dumps(told) for person in ("person1@example.no", "Navnesen", account_id(2)))
-
-
 def test_the_register_says_who_knows_how_many_and_since_when_without_an_identifier(known: Town) -> None:
     found = {one.recipient: (one.people, one.since) for one in register_of_disclosures(known.market.workspace)}
     assert found == {
@@ -118,38 +112,9 @@ def test_the_register_says_who_knows_how_many_and_since_when_without_an_identifi
     known.market.land("account", account(1, stripe_customer_id="cus_one", is_provider=True))
     known.market.load()
     assert {one.recipient: (one.people, one.since) for one in register_of_disclosures(known.market.workspace)} == found
-    known.ask(1)
-    known.erase()
-    assert {one.recipient: one.people for one in register_of_disclosures(known.market.workspace)} == {
-        "vipps": 1,
-        "insurer": 1,
-        "device_identification": 1,
-        "app_processors": 1,
-    }
 
 
-def test_an_unsent_notice_is_the_only_place_left_and_handing_over_empties_it(known: Town) -> None:
-    known.ask(1)
-    known.erase()
-    left = places(known, *NAMES)
-    assert left
-    assert {Path(name).parts[0] for name in left} == {"notices"}
-    assert all(why_it_may_name_the_erased(name) for name in left)
-    for recipient in ONE:
-        written = write_hand_over(known.market.workspace, known.market.policy, recipient)
-        assert stat.S_IMODE(written.path.stat().st_mode) == 0o600
-        assert confirm_hand_over(known.market.workspace, written.hand_over_id) == 1
-        assert not written.path.exists()
-    report = scan_home(known.market.workspace, identifiers_of(NAMES))
-    assert report.findings == ()
-    assert not [one for one in report.uncompacted if one.file.startswith("notices")]
-    assert stored(known, "SELECT count(*) FROM notices.content") == [(0,)]
-    assert stored(known, "SELECT DISTINCT state, subject_id FROM notices.notice") == [("handed_over", None)]
-
-
-def test_the_certificate_names_who_is_told_and_where_the_unsent_notices_are(known: Town) -> None:
-    known.ask(1)
-    known.erase()
+def the_certificate_names_who_is_told(known: Town) -> None:
     [path] = certificate_files(known.market.workspace.home.root)
     assert verify_certificate(path, public_key_file(known.market.workspace)).problems == ()
     content = json.loads(path.read_text())["certificate"]
@@ -164,46 +129,71 @@ def test_the_certificate_names_who_is_told_and_where_the_unsent_notices_are(know
     assert not any(name in path.read_text() for name in NAMES)
 
 
-def test_a_notice_can_be_handed_over_only_when_the_erasure_is_carried_out(known: Town) -> None:
+def test_each_is_told_by_the_name_it_knows_once_the_erasure_is_certified_and_then_nothing_is_left(known: Town) -> None:
+    workspace, policy = known.market.workspace, known.market.policy
     known.ask(1)
     known.prepare()
-    assert {(one.waiting, one.ready) for one in waiting(known)} == {(1, 0)}
+    assert {(one.recipient, one.waiting, one.ready) for one in waiting(known)} == {(name, 1, 0) for name in ONE}
     with pytest.raises(LeiiError, match="nothing is ready"):
-        handed_over(known, "stripe")
+        write_hand_over(workspace, policy, "stripe")
     known.publish()
-    known.finish()
-    assert {(one.waiting, one.ready) for one in waiting(known)} == {(1, 1)}
+    assert known.finish().blocked == ()
+    the_certificate_names_who_is_told(known)
+    left = places(known, *NAMES)
+    assert {Path(name).parts[0] for name in left} == {"notices"}
+    assert all(why_it_may_name_the_erased(name) for name in left)
+    for recipient, names in ONE.items():
+        written = write_hand_over(workspace, policy, recipient)
+        assert stat.S_IMODE(written.path.stat().st_mode) == 0o600
+        assert [one["known_as"] for one in json.loads(written.path.read_text())["erased"]["people"]] == [names]
+        assert not any(text in written.path.read_text() for text in ("person1@example.no", "Navnesen", account_id(2)))
+        assert confirm_hand_over(workspace, written.hand_over_id) == 1
+        assert not written.path.exists()
+    report = scan_home(workspace, identifiers_of(NAMES))
+    assert report.findings == ()
+    assert not [one for one in report.uncompacted if one.file.startswith("notices")]
+    assert stored(known, "SELECT count(*) FROM notices.content") == [(0,)]
+    assert stored(known, "SELECT DISTINCT state, subject_id FROM notices.notice") == [("handed_over", None)]
+    assert {one.recipient: one.people for one in register_of_disclosures(workspace)} == {
+        "vipps": 1,
+        "insurer": 1,
+        "device_identification": 1,
+        "app_processors": 1,
+    }
 
 
-@pytest.mark.parametrize("step", ["_find_accounts", "names_of", "_find_names", "_write_erasures", "purge_if_due"])
-def test_a_crash_while_notices_are_made_leaves_each_once(
-    known: Town, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Cut off before and after each step, and by the last statement of the transaction."""
+def test_a_crash_anywhere_while_notices_are_made_leaves_each_once(known: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off before and after each step of the making, the transaction that writes them among these."""
     known.ask(1)
     workspace, policy, dsn = known.market.workspace, known.market.policy, known.dsn
     prepare_erasures(workspace, policy, dsn)
-    whole = getattr(making, step)
 
-    def cut_off_before(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
+    def cut_off(step: str, *, after: bool) -> None:
+        whole = getattr(making, step)
 
-    def cut_off_after(*arguments: Any, **named: Any) -> None:
-        whole(*arguments, **named)
-        raise KeyboardInterrupt
+        def cut(*arguments: Any, **named: Any) -> None:
+            if after:
+                whole(*arguments, **named)
+            raise KeyboardInterrupt
 
-    for cut_off in (cut_off_before, cut_off_after):
-        monkeypatch.setattr(making, step, cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            make_erasure_notices(workspace, policy, dsn)
-        monkeypatch.setattr(making, step, whole)
+        with monkeypatch.context() as patch:
+            patch.setattr(making, step, cut)
+            with pytest.raises(KeyboardInterrupt):
+                make_erasure_notices(workspace, policy, dsn)
+
+    steps = ("_find_accounts", "names_of", "_find_names", "_drop_corrections", "_write_erasures")
+    for step in steps:
+        cut_off(step, after=False)
+        assert stored(known, "SELECT count(*) FROM notices.notice") == [(0,)]
+        if step != "_write_erasures":
+            cut_off(step, after=True)
+    cut_off("_write_erasures", after=True)
     make_erasure_notices(workspace, policy, dsn)
-    known.publish()
-    assert finish_erasures(workspace, policy).blocked == ()
     assert stored(known, "SELECT recipient, count(*) FROM notices.notice GROUP BY 1 ORDER BY 1") == [
         (recipient, 1) for recipient in sorted(ONE)
     ]
-    assert handed_over(known, "stripe")["erased"]["people"][0]["known_as"] == ONE["stripe"]
+    names = "SELECT word, value FROM notices.content JOIN notices.notice USING (notice_id) WHERE recipient = 'stripe' ORDER BY 1"
+    assert stored(known, names) == [("account", "acct_one"), ("customer", "cus_one")]
 
 
 def test_nobody_is_forgotten_before_the_recipients_are_known(known: Town) -> None:
@@ -248,9 +238,9 @@ def test_who_asked_and_is_gone_from_the_app_is_still_named_by_the_account_id(kno
     )
     known.forget_account_in_app(1)
     known.later(days=40)
-    assert len(known.erase().certificates) == 1
+    known.prepare()
     assert [one.recipient for one in waiting(known)] == ["app_processors"]
-    assert handed_over(known, "app_processors")["erased"]["people"][0]["known_as"] == ONE["app_processors"]
+    assert stored(known, "SELECT word, value FROM notices.content") == [("account", account_id(1))]
 
 
 def test_a_correction_says_what_the_recipient_was_given_as_it_is_now_and_is_queued_once(known: Town) -> None:
@@ -270,7 +260,7 @@ def test_an_erasure_takes_the_place_of_a_correction_that_waits_and_of_its_file(k
     written = write_hand_over(known.market.workspace, known.market.policy, "app_processors")
     assert written.notices == 2
     known.ask(1)
-    known.erase()
+    known.prepare()
     tidy_notices(known.market.workspace)
     assert not written.path.exists()
     assert ("person1@example.no" in json.dumps(handed_over(known, "app_processors"))) is False
@@ -283,8 +273,7 @@ def test_an_erasure_takes_the_place_of_a_correction_that_waits_and_of_its_file(k
 
 
 def test_a_new_file_replaces_the_one_before_and_an_id_is_confirmed_once(known: Town) -> None:
-    known.ask(1)
-    known.erase()
+    correction(known, 1)
     first = write_hand_over(known.market.workspace, known.market.policy, "stripe")
     second = write_hand_over(known.market.workspace, known.market.policy, "stripe")
     assert (first.path.exists(), second.path.exists()) == (False, True)
@@ -298,8 +287,7 @@ def test_a_new_file_replaces_the_one_before_and_an_id_is_confirmed_once(known: T
 
 
 def test_a_written_file_deletes_itself_and_the_notice_waits_on_until_it_is_overdue(known: Town) -> None:
-    known.ask(1)
-    known.erase()
+    correction(known, 1)
     written = write_hand_over(known.market.workspace, known.market.policy, "stripe")
     assert tidy_notices(known.market.workspace) == 0
     known.later(days=15)
@@ -315,14 +303,6 @@ def test_nobody_is_told_of_what_was_never_given_to_them(known: Town) -> None:
     known.sql("update app.account set national_id = '01010112345' where account_id = %s", [account_id(1)])
     correction(known, 1)
     known.ask(1)
-    known.erase()
+    known.prepare()
     assert "tax_authority" not in {one.recipient for one in waiting(known)}
     assert places(known, "01010112345") == set()
-
-
-def test_the_app_database_out_of_reach_stops_the_erasure_and_not_its_past(known: Town) -> None:
-    known.ask(1)
-    prepare_erasures(known.market.workspace, known.market.policy, known.dsn)
-    with pytest.raises((LeiiError, psycopg.OperationalError)):
-        make_erasure_notices(known.market.workspace, known.market.policy, "postgresql://127.0.0.1:1/nowhere")
-    assert len(known.erase().certificates) == 1

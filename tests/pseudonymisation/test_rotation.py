@@ -31,6 +31,7 @@ from tests.pseudonymisation.rotated import (
     held_tables,
     in_order,
     next_layer,
+    notices_tables,
     purpose_tables,
     rekeyed,
     rotate,
@@ -292,6 +293,15 @@ def test_quarantine_keeps_its_rows_and_dates_under_the_new_key(before: Before, h
     assert Quarantine(after).add([row]) == 0
     with pytest.raises(Exception, match=r"(?i)key"):
         Quarantine(workspace).list()
+
+
+def test_unsent_notices_are_moved_as_they_are(before: Before, home: Path) -> None:
+    old = notices_tables(before.workspace)
+    assert old["content"]
+    after = rotate(home, before.policy, "notices")
+    assert notices_tables(after) == old
+    with pytest.raises(LeiiError, match="the key does not open it"):
+        notices_tables(replace(after, keyring=before.workspace.keyring))
 
 
 def test_the_held_zone_alone_changes_only_its_key(before: Before, home: Path) -> None:

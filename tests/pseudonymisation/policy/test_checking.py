@@ -121,3 +121,42 @@ def test_every_field_of_stripes_objects_is_classified() -> None:
         kind = next(name for name in shapes if name.replace(".", "_") == table.name)
         unlisted = [p for p in paths(shapes[kind], "") if not is_listed(p, set(table.columns))]
         assert unlisted == [], (table.name, unlisted)
+
+
+def recipient(name: str, **words: Any) -> Change:
+    def change(content: dict[str, Any]) -> None:
+        content["recipients"][name].update(words)
+
+    return change
+
+
+def naming(**words: Any) -> Change:
+    def change(content: dict[str, Any]) -> None:
+        content["recipients"]["device_identification"]["known_as"]["device"].update(words)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (recipient("device_identification", gets=["login.device_id", "account.email"]), "must never get user.contact"),
+        (naming(table="account", named="national_id"), "must never get user.government_id"),
+        (recipient("stripe", gets=["account.shoe_size"]), "account.shoe_size is no column"),
+        (recipient("stripe", told_of=["erasure"]), "correction: must stand either under told_of"),
+        (recipient("authorities", told_of=["erasure"]), "known_as does not say how it knows people"),
+        (recipient("authorities", not_told={"erasure": "no"}), "not_told.erasure"),
+        (recipient("stripe", lawful_basis={"article": "6"}), "lawful_basis.why"),
+        (recipient("stripe", given_by="somebody"), "given_by"),
+        (recipient("insurer", never=["user.shoes"]), "not in the fideslang taxonomy"),
+        (naming(person="device_id"), "person must be a column that names an account"),
+        (naming(when={"colour": "red"}), "login.colour is no column"),
+        (naming(through={"table": "booking", "key": "booking_id"}), "not a column of both login and booking"),
+    ],
+)
+def test_a_recipient_that_is_not_whole_is_refused(tmp_path: Path, change: Change, problem: str) -> None:
+    assert problem in problems_after(tmp_path, "recipients.yml", change)
+
+
+def test_without_recipients_the_policy_is_refused(tmp_path: Path) -> None:
+    assert "recipients.yml: recipients" in problems_after(tmp_path, "recipients.yml", lambda c: c.pop("recipients"))
