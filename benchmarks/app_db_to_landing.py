@@ -79,7 +79,8 @@ def _leii(dsn: str, root: Path, policy: Policy) -> None:
     workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
     tables = [table for table in app_db_tables(policy) if table.name == "booking"]
     with open_landing(workspace) as landing:
-        pull_app_db(workspace, landing, AppDbSource(dsn=dsn), tables=tables)
+        pull = pull_app_db(workspace, landing, AppDbSource(dsn=dsn), tables=tables)
+    assert [one.rows for one in pull.tables if one.is_listed] == [ROWS], "not every row was landed"
 
 
 def _bare(dsn: str, target: Path) -> None:

@@ -37,7 +37,7 @@ def checked_expression(column: Column) -> str:
     refused = {
         "date": f"{name} < DATE '0001-01-01' OR {name} >= DATE '10000-01-01'",
         "timestamp": f"{name} < TIMESTAMP '0001-01-01' OR {name} >= TIMESTAMP '10000-01-01'",
-        "timestamptz": f"{name} < TIMESTAMPTZ '0001-01-01 00:00:00Z' OR {name} >= TIMESTAMPTZ '10000-01-01 00:00:00Z'",
+        "timestamptz": f"{name} < TIMESTAMPTZ '0001-01-01 00:00:00+00' OR {name} >= TIMESTAMPTZ '10000-01-01 00:00:00+00'",
         "float4": f"isnan({name}) OR abs({name}) > 1e15",
         "float8": f"isnan({name}) OR abs({name}) > 1e15",
     }.get(type_name)

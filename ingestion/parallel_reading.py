@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ class _Reading:
         self.left = deque(queries)
         self.read: Queue[_Item] = Queue(maxsize=2 * connections)
         self.stopped = Event()
+        self.taking = Lock()
         self.error: BaseException | None = None
 
     def give(self, item: _Item) -> bool:
@@ -43,12 +44,15 @@ class _Reading:
         self.stopped.set()
 
     def take(self) -> _Item:
+        """The next item. Raises what a connection raised, or OSError once the stream has been left."""
         while True:
             try:
                 return self.read.get(timeout=WAIT_SECONDS)
             except Empty:
                 if self.error is not None:
                     raise self.error from None
+                if self.stopped.is_set():
+                    raise OSError("the stream has been left") from None
 
 
 @contextmanager
@@ -70,13 +74,16 @@ def open_stream(connections: Sequence[dbapi.Connection], queries: Sequence[str])
         reading.stopped.set()
         for thread in threads:
             thread.join()
+        with reading.taking:  # an engine may read ahead in a thread of its own, which must not outlive the interpreter
+            pass
         if reading.error is not None:
             raise reading.error
 
 
 def _batches(reading: _Reading, readers: int) -> Iterator[pa.RecordBatch]:
     while readers:
-        item = reading.take()
+        with reading.taking:
+            item = reading.take()
         if item is None:
             readers -= 1
         elif isinstance(item, pa.RecordBatch):

@@ -6,7 +6,8 @@ import psycopg
 import pytest
 
 from demo.postgres import DemoPostgres
-from ingestion.app_db import TablePull, pull_app_db
+from ingestion.app_db import pull_app_db
+from ingestion.app_db_pass import TablePull
 from ingestion.app_db_source import AppDbSource
 from ingestion.landing import open_landing
 from ingestion.quarantine import Quarantine

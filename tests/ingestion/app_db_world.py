@@ -7,7 +7,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from ingestion.app_db import TablePull, pull_app_db
+from ingestion.app_db import pull_app_db
+from ingestion.app_db_pass import TablePull
 from ingestion.app_db_source import AppDbSource
 from ingestion.landing import Landing, open_landing
 from ingestion.source_tables import SourceTable
