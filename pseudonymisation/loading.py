@@ -19,6 +19,7 @@ from pseudonymisation.loading_sql import (
     subjects_of,
     treated_rows_sql,
 )
+from pseudonymisation.own_tables import create_own_tables
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.raw_rows import raw_relation
 from pseudonymisation.registries.lookups import check_values
@@ -116,6 +117,7 @@ def open_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: 
         con.execute("CREATE SCHEMA IF NOT EXISTS purpose.src")
         con.execute("CREATE TABLE IF NOT EXISTS purpose.src._taken_batch (batch_id BIGINT NOT NULL)")
         create_mark(con)
+        create_own_tables(con, purpose)
         yield
 
 

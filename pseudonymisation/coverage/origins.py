@@ -7,6 +7,7 @@ from typing import NamedTuple
 from pseudonymisation.coverage.lineage import Lineage, Origin, source_lineage, trace_models
 from pseudonymisation.coverage.models import Model
 from pseudonymisation.loading_sql import outputs_of, stored_columns
+from pseudonymisation.own_tables import OWN_TABLES
 from pseudonymisation.policy.model import Column, Policy, Table
 
 BATCH = "_batch_id"
@@ -39,10 +40,15 @@ class PurposeLineage:
 def trace_purpose(policy: Policy, models: Iterable[Model], purpose: str) -> PurposeLineage:
     tables = policy.tables_of(purpose)
     stored = {table.stored_name: [name for name, _ in stored_columns(table, purpose)] for table in tables}
+    own = {table: list(columns) for table, columns in OWN_TABLES.get(purpose, {}).items()}
+    made_of = {origin: made for table in tables for origin, made in _made_of(table, purpose).items()}
+    of_nobody: dict[Origin, frozenset[PolicyColumn]] = {
+        Origin(table, name): frozenset() for table, names in own.items() for name in names
+    }
     return PurposeLineage(
         purpose=purpose,
-        relations=trace_models([model for model in models if model.purpose == purpose], source_lineage(stored)),
-        made_of={origin: made for table in tables for origin, made in _made_of(table, purpose).items()},
+        relations=trace_models([model for model in models if model.purpose == purpose], source_lineage(stored | own)),
+        made_of=made_of | of_nobody,
     )
 
 
