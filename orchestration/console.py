@@ -19,6 +19,7 @@ TITLES = {
     "pseudonymise": "pseudonymise for {}",
     "sweep": "erasures: decide and sweep",
     "build": "build models of {}",
+    "train": "train the model of {}",
     "publish": "publish {}",
     "tidy": "empty landing",
     "certify": "erasures: verify and certify",

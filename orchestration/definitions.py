@@ -10,6 +10,7 @@ from orchestration.assets.feedback import feedback_assets
 from orchestration.assets.ingest import ingest_assets
 from orchestration.assets.pseudonymise import pseudonymise_assets
 from orchestration.assets.publish import publish_assets
+from orchestration.assets.train import fraud_model
 from orchestration.assets.transform import transform_assets
 from orchestration.automation import nightly, run_job, sensors
 from orchestration.context import current_run
@@ -26,6 +27,7 @@ def all_assets(policy: Policy, manifest: Path) -> list[AssetsDefinition]:
         *ingest_assets(policy),
         *pseudonymise_assets(policy),
         *transform_assets(policy, manifest),
+        fraud_model,
         *publish_assets(policy, manifest),
         *erase_assets(policy),
         *feedback_assets(),

@@ -28,8 +28,9 @@ INTERRUPTED = 130
 
 
 def stage_count(purposes: Sequence[str]) -> int:
-    """How many stages a whole run has: three reads, five steps for everybody, two messages, three for each purpose."""
-    return 3 + 5 + 2 + 3 * len(purposes)
+    """How many stages a whole run has: three reads, five steps for everybody, two messages, the fraud model, three for each
+    purpose."""
+    return 3 + 5 + 2 + 1 + 3 * len(purposes)
 
 
 def run_everything(

@@ -51,6 +51,7 @@ EXAMPLES = {
     "ip_countries": "LEII_IP_COUNTRIES=/srv/leii/ip_countries.csv",
     "target": "LEII_TARGET=duckdb",
     "now": "LEII_NOW=2026-11-15T06:00:00Z",
+    "fraud_model": "LEII_FRAUD_MODEL=off, and the fraud rules stand alone",
     "keyring": "LEII_KEYRING=/etc/leii/keyring.json",
     "enhetsregisteret_api_base": "LEII_ENHETSREGISTERET_API_BASE=https://data.brreg.no/enhetsregisteret/api",
     "accept_synthetic_ids": "LEII_ACCEPT_SYNTHETIC_IDS=true",
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     ip_countries: Path | None = None
     target: str = "duckdb"
     now: datetime | None = None
+    fraud_model: Literal["on", "off"] = "on"
     keyring: SecretStr | None = None
     enhetsregisteret_api_base: str | None = None
     accept_synthetic_ids: bool = False

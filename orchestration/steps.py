@@ -12,7 +12,7 @@ from ingestion.landing import open_landing
 from orchestration.boundary import BoundaryCheck, check_boundary
 from orchestration.context import Run
 from orchestration.dbt_runs import DbtBuild, build_purpose, fresh_manifest
-from orchestration.report import Stage
+from orchestration.report import Stage, without_data
 from pseudonymisation import loading
 from pseudonymisation.compaction import compact_if_due
 from pseudonymisation.erasure.orphans import note_restored, require_vault
@@ -213,7 +213,11 @@ def make_notices(run: Run) -> int:
 
 def build_models(run: Run, purpose: str) -> DbtBuild:
     """Build and test a purpose's dbt models, and purge its file of what was corrected. Raises DbtError if one fails."""
+    from scoring import store
+
     with run.report.stage("build", purpose) as stage:
+        if purpose == store.PURPOSE:
+            store.prepare_models(run.workspace, is_on=run.settings.fraud_model == "on")
         build = build_purpose(run.workspace, purpose)
         compact_if_due(run.workspace, purpose)
         models = [node for node in build.nodes if node.unique_id.startswith("model.")]
@@ -224,6 +228,30 @@ def build_models(run: Run, purpose: str) -> DbtBuild:
             if node.status == "warn"
         ]
     return build
+
+
+def train_fraud_model(run: Run) -> dict[str, int]:
+    """Train the fraud model if that is due, for the next build to score with; returns what was counted.
+
+    What goes wrong is a warning: the model in use stays until it expires, and the rules do not need it.
+    """
+    from scoring.store import PURPOSE, is_training_due
+
+    with run.report.stage("train", PURPOSE) as stage:
+        if run.settings.fraud_model == "off" or not is_training_due(run.workspace):
+            return stage.counts
+        from scoring.training import train_model
+
+        try:
+            trial = train_model(run.workspace)
+        except Exception as error:
+            stage.warnings.append(f"fraud: no model was trained: {without_data(error)}")
+            return stage.counts
+        stage.counts = {
+            "models_taken": int(trial.result == "taken"), "models_refused": int(trial.result == "refused"),
+            "frauds_learnt_from": trial.frauds, "frauds_judged_on": trial.judged_frauds,
+        }  # fmt: skip
+    return stage.counts
 
 
 def publish(run: Run, purpose: str) -> PublishedCopy:

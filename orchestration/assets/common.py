@@ -11,11 +11,12 @@ from orchestration.report import save_report
 from orchestration.settings import SOURCES
 from storage import exclusive_run
 
-READ, PSEUDONYMISE, ERASE, TRANSFORM, PUBLISH, FEEDBACK = (
+READ, PSEUDONYMISE, ERASE, TRANSFORM, TRAIN, PUBLISH, FEEDBACK = (
     "read",
     "pseudonymise",
     "erase",
     "transform",
+    "train",
     "publish",
     "feedback",
 )
@@ -27,6 +28,7 @@ PEOPLE = AssetKey(["vault", "people"])
 EMPTIED = AssetKey(["landing", "emptied"])
 NOTICES = AssetKey(["erasure", "notices"])
 CERTIFICATES = AssetKey(["erasure", "certificates"])
+FRAUD_MODEL = AssetKey(["fraud", "model"])
 FRAUD_FLAGS = AssetKey(["app", "fraud_flag"])
 RECEIPTS = AssetKey(["app", "privacy_receipt"])
 

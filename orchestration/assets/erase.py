@@ -9,6 +9,7 @@ from orchestration.assets.common import (
     CERTIFICATES,
     EMPTIED,
     ERASE,
+    FRAUD_MODEL,
     NOTICES,
     VAULT_POOL,
     published_key,
@@ -73,7 +74,7 @@ def _emptied(policy: Policy) -> AssetsDefinition:
 def _certificates(policy: Policy) -> AssetsDefinition:
     @asset(
         key=CERTIFICATES,
-        deps=[*(published_key(purpose) for purpose in policy.purposes), EMPTIED, NOTICES],
+        deps=[*(published_key(purpose) for purpose in policy.purposes), EMPTIED, NOTICES, FRAUD_MODEL],
         group_name=ERASE,
         kinds={"json"},
         required_resource_keys={"run"},

@@ -6,7 +6,15 @@ from datetime import timedelta
 from dagster import AssetExecutionContext, AssetsDefinition, FreshnessPolicy, MaterializeResult, asset
 
 from orchestration import steps
-from orchestration.assets.common import CERTIFICATES, FEEDBACK, FRAUD_FLAGS, RECEIPTS, VAULT_POOL, published_key
+from orchestration.assets.common import (
+    CERTIFICATES,
+    FEEDBACK,
+    FRAUD_FLAGS,
+    FRAUD_MODEL,
+    RECEIPTS,
+    VAULT_POOL,
+    published_key,
+)
 from publishing.fraud_flags import PURPOSE
 
 DAILY = FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=26))
@@ -14,7 +22,7 @@ DAILY = FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window
 
 @asset(
     key=FRAUD_FLAGS,
-    deps=[published_key(PURPOSE)],
+    deps=[published_key(PURPOSE), FRAUD_MODEL],
     group_name=FEEDBACK,
     kinds={"postgres"},
     required_resource_keys={"run"},

@@ -26,7 +26,7 @@ from orchestration.instance import open_instance, prepare_dagster_home
 from pseudonymisation.policy.model import Policy
 from storage import Home
 
-STAGES = {"read", "pseudonymise", "erase", "transform", "publish", "feedback"}
+STAGES = {"read", "pseudonymise", "erase", "transform", "train", "publish", "feedback"}
 
 pytestmark = pytest.mark.slow
 

@@ -97,6 +97,7 @@ def test_paths_in_a_named_file_count_from_its_folder(monkeypatch: pytest.MonkeyP
         ("target", "lake", "lake does not work yet"),
         ("target", "spark", "spark does not work yet"),
         ("target", "duck", "no such target"),
+        ("fraud_model", "maybe", "'on' or 'off'"),
         ("now", "yesterday", "ISO 8601"),
         ("now", "2026-11-15T06:00:00", "offset"),
     ],
