@@ -140,6 +140,11 @@ def summary_of(path: Path) -> list[str]:
         else "Nothing is held.",
         f"{scanned} columns of {len(body['scanned'])} files were searched afterwards; nothing about the person was found.",
         *_told(body),
+        *(
+            f"A model of {model['purpose']} that was fitted before, to the person's payments too if they were among its "
+            f"data, has nobody's row in it; it is replaced by one fitted without them and gone by {model['gone_by'][:10]}."
+            for model in body.get("models", ())
+        ),
         "It does not speak of: " + "; ".join(body["out_of_reach"]) + ".",
     ]
 

@@ -16,6 +16,7 @@ from ingestion.landing import open_landing
 from pseudonymisation.access.exports import remove_exports_of
 from pseudonymisation.compaction import compact_if_due
 from pseudonymisation.erasure.certificate import UNSENT_NOTICES, issue_certificate
+from pseudonymisation.erasure.fitted import fitted_models
 from pseudonymisation.erasure.held import expire_held, hold_banned, open_held
 from pseudonymisation.erasure.jobs import BOOKS
 from pseudonymisation.erasure.ledger import (
@@ -260,7 +261,7 @@ def _certify_case(
     assert row is not None
     certificate_id = str(row[0])
     content = _content(con, policy, case, row[1], scans) | _recipients(policy, told_of_case(con, case))
-    issue_certificate(workspace, certificate_id, content)
+    issue_certificate(workspace, certificate_id, content | {"models": fitted_models(con, workspace)})
     con.execute("BEGIN")
     con.execute(
         "UPDATE vault.tombstone SET certificate_id = ? WHERE alias_hash IN "
