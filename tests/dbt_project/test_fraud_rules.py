@@ -42,6 +42,7 @@ EXPECTED: dict[str, set[str]] = {
     "PAY06": {"paid by fraud"},
     "PRO01": {"bonus a", "bonus b"},
     "REG01": {"false company", "bankrupt company", "unproven impostor"},
+    "MOD01": {"likely thief"},
     "HAR01": {"harasser"},
     "NEW01": {"impatient"},
 }
@@ -364,6 +365,23 @@ def newcomers(market: Market) -> None:
     market.login("just here", ago(1), device="just here's own")
 
 
+def modelled(market: Market) -> None:
+    """The model in use takes one payment in a thousand for fraud, and one of 77,700 to 77,800 kroner for nearly certain."""
+    for who, price in (("likely thief", 77_700), ("big spender", 77_800), ("small spender", 600)):
+        booking_id = market.booking(who, "modelled provider", 20, price=price)
+        market.charge(who, ago(20), booking_id=booking_id, provider_id=market.who("modelled provider"))
+
+
+def put_model_in_use(project: PurposeProject) -> None:
+    project.execute(
+        "INSERT INTO src._fraud_model BY NAME SELECT 1 AS model_id, 'in_use' AS state, TRUE AS is_switched_on, -7.0 AS intercept, "
+        f"TIMESTAMPTZ '{ago(1)}' AS trained_at, TIMESTAMPTZ '{ago(-27)}' AS expires_at",
+        "INSERT INTO src._fraud_scorecard BY NAME SELECT 1 AS model_id, 'amount_nok' AS feature, value_from, value_below, points "
+        "FROM (VALUES ('-inf'::DOUBLE, 77700.0, 0.0), (77700.0, 77800.0, 9.0), (77800.0, 'inf'::DOUBLE, 0.0)) "
+        "AS range_of (value_from, value_below, points)",
+    )
+
+
 def complaints(market: Market) -> None:
     market.case("complainant 1", "harasser", "harassment")
     market.case("complainant 2", "harasser", "spam")
@@ -381,11 +399,12 @@ def build(
     market = Market(uid)
     for part in (
         account_takeovers, devices, identities, banned, collusion, reviews, chats, payments, habits_of_paying, promotions,
-        registers, newcomers, complaints,
+        registers, newcomers, modelled, complaints,
     ):  # fmt: skip
         part(market)
     project = new_purpose("fraud")
     market.insert(project)
+    put_model_in_use(project)
     result = project.build()
     assert result.returncode == 0, result.output
     return project, result, {uid(name): name for name in market.accounts}
