@@ -24,12 +24,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.handbook_simulator import DAY_SECONDS, DAYS, FIRST_DAY, Ints, Transactions, simulate
+from learning.fraud.fitting import Fitting, fit_scorecard
+from learning.fraud.scorecard import Bools, Features, Floats, log_odds
+from learning.fraud.store import FEATURES, PURPOSE, feature_names
 from orchestration.dbt_runs import DbtServer, dbt_environment, project_folder
 from pseudonymisation.loading import create_tables, open_purpose
 from pseudonymisation.policy.reading import load_policy
-from scoring.fitting import Fitting, fit_scorecard
-from scoring.scorecard import Bools, Features, Floats, log_odds
-from scoring.store import FEATURES, PURPOSE, feature_names
 from storage import Home, KeyRing, LeiiError, Workspace
 from storage.extensions import ensure_extensions
 from storage.keyring import names_for

@@ -17,12 +17,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.running_world import RunningWorld, running_world
 from demo.world.spec import world_spec
+from learning.fraud.fitting import Fitting, fit_scorecard
+from learning.fraud.scorecard import Bools, Floats, log_odds
+from learning.fraud.store import FEATURES, PURPOSE, Sample, read_sample
+from learning.fraud.training import DELAY_DAYS, LEARNT_DAYS
 from pseudonymisation.identify import accounts_by_pseudonym
 from pseudonymisation.loading import open_purpose
-from scoring.fitting import Fitting, fit_scorecard
-from scoring.scorecard import Bools, Floats, log_odds
-from scoring.store import FEATURES, PURPOSE, Sample, read_sample
-from scoring.training import DELAY_DAYS, LEARNT_DAYS
 
 SPLITS_DAYS_AGO = (42, 35, 28)
 ALERT_SHARE = 0.01

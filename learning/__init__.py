@@ -1,1 +1,1 @@
-"""What is learnt from a purpose's models: functions of arrays, without a file or a clock. dbt's Python models call them."""
+"""What is learnt from a purpose's models, without names of anybody: weights of a ranking, points of a scorecard."""

@@ -52,7 +52,7 @@ def fit(x: Floats, label: Floats, request: Ints) -> Weights:
     if requests < LEAST_REQUESTS:
         return Weights(weight=None, mean=mean, scale=scale, requests=requests)
     # Not needed to read what was learnt, and slow to load.
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
 
     normal = standardised(x, mean, scale)
     difference = normal[better] - normal[worse]

@@ -213,7 +213,7 @@ def make_notices(run: Run) -> int:
 
 def build_models(run: Run, purpose: str) -> DbtBuild:
     """Build and test a purpose's dbt models, and purge its file of what was corrected. Raises DbtError if one fails."""
-    from scoring import store
+    from learning.fraud import store
 
     with run.report.stage("build", purpose) as stage:
         if purpose == store.PURPOSE:
@@ -235,12 +235,12 @@ def train_fraud_model(run: Run) -> dict[str, int]:
 
     What goes wrong is a warning: the model in use stays until it expires, and the rules do not need it.
     """
-    from scoring.store import PURPOSE, is_training_due
+    from learning.fraud.store import PURPOSE, is_training_due
 
     with run.report.stage("train", PURPOSE) as stage:
         if run.settings.fraud_model == "off" or not is_training_due(run.workspace):
             return stage.counts
-        from scoring.training import train_model
+        from learning.fraud.training import train_model
 
         try:
             trial = train_model(run.workspace)

@@ -2,9 +2,9 @@
 
 from dagster import AssetExecutionContext, AssetKey, MaterializeResult, asset
 
+from learning.fraud.store import PURPOSE
 from orchestration import steps
 from orchestration.assets.common import FRAUD_MODEL, TRAIN, warehouse_pool
-from scoring.store import PURPOSE
 
 
 @asset(

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from learning.fraud.scorecard import Scorecard, Shape, contributions, probability
+from learning.fraud.store import NO_FEATURE, PURPOSE, feature_names, prepare_models, save_model
 from pseudonymisation.loading import open_purpose
-from scoring.scorecard import Scorecard, Shape, contributions, probability
-from scoring.store import NO_FEATURE, PURPOSE, feature_names, prepare_models, save_model
 from tests.dbt_project.purpose_project import NOW, BuildResult, PurposeProject
 
 pytestmark = pytest.mark.slow

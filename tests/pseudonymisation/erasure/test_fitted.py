@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from learning.fraud.scorecard import Scorecard, Shape
+from learning.fraud.store import KEPT_DAYS, PURPOSE, save_model
 from pseudonymisation.erasure.certificate import summary_of
 from pseudonymisation.loading import open_purpose
-from scoring.scorecard import Scorecard, Shape
-from scoring.store import KEPT_DAYS, PURPOSE, save_model
 from tests.pseudonymisation.conftest import NOON
 from tests.pseudonymisation.erasure.conftest import Town, certificate_files
 

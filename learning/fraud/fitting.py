@@ -19,7 +19,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from scoring.scorecard import Bools, Features, Floats, Scorecard, Shape, log_odds
+from learning.fraud.scorecard import Bools, Features, Floats, Scorecard, Shape, log_odds
 
 LEAST_ROWS = 20
 FOLDS = 5

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pseudonymisation.loading import open_purpose
-from scoring.fitting import Fitting
-from scoring.scorecard import Scorecard, Shape
-from scoring.store import (
+from learning.fraud.fitting import Fitting
+from learning.fraud.scorecard import Scorecard, Shape
+from learning.fraud.store import (
     KEPT_DAYS,
     PURPOSE,
     KeptModel,
@@ -21,7 +20,8 @@ from scoring.store import (
     read_sample,
     save_model,
 )
-from scoring.training import DELAY_DAYS, is_no_worse, train_model
+from learning.fraud.training import DELAY_DAYS, is_no_worse, train_model
+from pseudonymisation.loading import open_purpose
 from storage import Home, KeyRing, Workspace
 from storage.keyring import names_for
 from tests.dbt_project.purpose_project import NOW, PROJECT

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from learning.fraud.scorecard import Bools, Features, Floats, Scorecard, Shape
 from pseudonymisation.compaction import note_compaction_due
 from pseudonymisation.loading import open_purpose
-from scoring.scorecard import Bools, Features, Floats, Scorecard, Shape
 from storage import LeiiError, Workspace, count
 
 PURPOSE = "fraud"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from scoring.fitting import LEAST_ROWS, Fitting, bin_edges, fit_scorecard
-from scoring.scorecard import Bools, Features, Floats, Scorecard, Shape, contributions, log_odds, probability
+from learning.fraud.fitting import LEAST_ROWS, Fitting, bin_edges, fit_scorecard
+from learning.fraud.scorecard import Bools, Features, Floats, Scorecard, Shape, contributions, log_odds, probability
 
 FITTING = Fitting(rounds=60, bags=2)
 

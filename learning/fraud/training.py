@@ -13,10 +13,9 @@ from typing import Literal
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from pseudonymisation.loading import open_purpose
-from scoring.fitting import Fitting, fit_scorecard
-from scoring.scorecard import Scorecard, log_odds
-from scoring.store import (
+from learning.fraud.fitting import Fitting, fit_scorecard
+from learning.fraud.scorecard import Scorecard, log_odds
+from learning.fraud.store import (
     PURPOSE,
     KeptModel,
     Sample,
@@ -24,6 +23,7 @@ from scoring.store import (
     read_sample,
     save_model,
 )
+from pseudonymisation.loading import open_purpose
 from storage import Workspace
 
 DELAY_DAYS = 7
