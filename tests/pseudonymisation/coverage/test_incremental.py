@@ -81,7 +81,9 @@ def test_a_new_input_whose_batch_is_forgotten_is_found(policy: Policy, models: l
         form: sql.replace("select * from joined", "select joined.* from joined" + join)
         for form, sql in (("sql", one.sql), ("incremental_sql", one.incremental_sql or ""))
     }
-    found = problems(policy, models, replace(one, **changes, parents=one.parents | {"staging.stg_matching__account"}))  # type: ignore[arg-type]
+    changed = replace(one, **changes, parents=one.parents | {"staging.stg_matching__account"})  # type: ignore[arg-type]
+    in_order = sorted(models, key=lambda model: not model.relation.startswith("staging."))  # its new input comes first
+    found = problems(policy, in_order, changed)
     assert sum("app_db__account:" in problem or "app_db__account's" in problem for problem in found) >= 2
     assert any("would stay here" in problem for problem in found)
 
