@@ -18,7 +18,7 @@ from publishing.copies import CURRENT, current_version
 from storage import Home, KeyRing, LeiiError, attach
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
     import polars as pl
 
 Parameters: TypeAlias = "Sequence[Any] | Mapping[str, Any] | None"
