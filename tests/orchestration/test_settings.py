@@ -211,3 +211,10 @@ def test_a_keyring_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, 
     given(monkeypatch, LEII_KEYRING=str(tmp_path / "keyring.json"))
     with pytest.raises(KeyRingError, match="no keyring at"):
         load_settings().workspace()
+
+
+def test_every_setting_is_documented_and_has_an_example() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    names = {f"LEII_{name.upper()}" for name in Settings.model_fields}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    assert set(EXAMPLES) == set(Settings.model_fields)

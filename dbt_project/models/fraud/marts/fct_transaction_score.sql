@@ -7,7 +7,7 @@ payment as (
     select * from {{ ref("int_transaction_feature") }}
     where
         paid_at > {{ dbt.dateadd("day", -fraud_settings().flag_days, fraud_as_of()) }}
-        and exists(select 1 from scorecard)
+        and exists (select 1 from scorecard)
 ),
 
 value_of as (

@@ -44,7 +44,8 @@ counted as (
         reasoned.score,
         reasoned.reasons,
         row_number() over (
-            partition by features.request_id, features.is_newcomer order by reasoned.score desc, features.provider_id asc
+            partition by features.request_id, features.is_newcomer
+            order by reasoned.score desc, features.provider_id asc
         ) as place_in_group,
         sum(case when features.is_newcomer then 0 else 1 end) over (
             partition by features.request_id order by reasoned.score desc, features.provider_id asc
