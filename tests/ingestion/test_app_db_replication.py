@@ -254,7 +254,7 @@ def test_the_status_says_how_much_wal_is_kept_back(
     workspace: Workspace, filled: DemoPostgres, source: AppDbSource, mirror: Mirror, tmp_path: Path
 ) -> None:
     (tmp_path / "status").mkdir()
-    settings = Settings(
+    settings = Settings.model_construct(
         home=tmp_path / "status", app_db_dsn=SecretStr(source.dsn), app_db_changes="logical_replication"
     )
     settings.workspace()
