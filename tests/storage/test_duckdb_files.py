@@ -61,7 +61,7 @@ def test_a_session_can_install_nothing_and_is_bounded(tmp_path: Path) -> None:
         )
     assert settings["autoinstall_known_extensions"] == settings["autoload_known_extensions"] == "false"
     assert settings["temp_file_encryption"] == "true"
-    assert MEMORY_LIMIT == "1200MB"
+    assert MEMORY_LIMIT == "700MB"
 
 
 LEFT_BEHIND = [
