@@ -10,10 +10,10 @@ demo: $(STAMP)
 	$(BIN)/leii demo
 
 test: check
-	$(BIN)/pytest -q --numprocesses 2 --dist loadgroup -m "not endurance"
+	$(BIN)/pytest -q --numprocesses 2 --dist loadscope --durations=25 -m "not endurance"
 
 endurance: $(STAMP)
-	$(BIN)/pytest -q --numprocesses 2 --dist loadgroup -m endurance
+	$(BIN)/pytest -q --numprocesses 2 --dist loadscope -m endurance
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -25,6 +25,8 @@ TREATMENTS = {
     "pseudonym": "as a pseudonym of this purpose",
     "coarsen_time": "time cut to the {}",
     "coarsen_place": "place as its municipality",
+    "coarsen_position": "position on a grid of {}",
+    "coarsen_provider_position": "position on a grid of {}, of providers only",
     "coarsen_amount": "amount to the nearest {}",
     "coarsen_network": "network as a pseudonym",
     "flag": "yes or no ({})",

@@ -15,7 +15,7 @@ from demo.world.spec import SMALLEST, world_spec
 from tests.integration.histories import History, histories
 from tests.integration.oracle import Played, play
 
-pytestmark = [pytest.mark.endurance, pytest.mark.timeout(1800), pytest.mark.xdist_group("erasure_oracle")]
+pytestmark = [pytest.mark.endurance, pytest.mark.timeout(1800)]
 
 EXAMPLES = int(os.environ.get("LEII_ORACLE_EXAMPLES", "2"))
 

@@ -31,7 +31,7 @@ from tests.integration.oracle import take_requests_away
 from tests.integration.passes import app, one_pass, run_of
 from tests.integration.traces import People, files_of, people_of, rows_naming, traces_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("nothing_comes_back")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SHOWN = """
 select certificate_id from app.privacy_receipt join app.privacy_request using (privacy_request_id) where account_id = %s

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.conftest import Town
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("town")]
+pytestmark = pytest.mark.slow
 
 ERASED_LEAVES_AT_MOST = 40
 """Accounts of the town that ask to be erased and are, in the first pass."""

@@ -7,7 +7,7 @@ import pytest
 from storage import Home
 from tests.integration.conftest import Town
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("town")]
+pytestmark = pytest.mark.slow
 
 
 def source_rows(town: Town, purpose: str, home: Home | None = None) -> dict[str, list[tuple[object, ...]]]:

@@ -86,6 +86,5 @@ def test_the_map_fits_a_screen_and_names_where_a_column_ends(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("runs")
 def test_everything_that_a_run_leaves_is_named(town: Town) -> None:
     assert "an erasure reaches every table" in town.leii("policy", "--check").stdout

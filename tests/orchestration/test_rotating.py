@@ -131,7 +131,6 @@ APP_FLAGS = "select flag_id, account_id, status, score, first_seen_at, updated_a
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("runs")
 def test_a_purpose_rotated_between_two_runs_finds_the_same_and_the_app_keeps_every_flag(
     town: Town, tmp_path: Path
 ) -> None:

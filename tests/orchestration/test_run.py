@@ -18,7 +18,7 @@ from publishing.readers import open_published
 from storage import Home
 from tests.integration.conftest import Town
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("runs")]
+pytestmark = pytest.mark.slow
 LEII = Path(sys.executable).with_name("leii")
 
 

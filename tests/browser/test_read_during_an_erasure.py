@@ -11,13 +11,11 @@ from playwright.sync_api import Browser, Page, expect
 from benchmarks.running_world import RunningWorld, running_world
 from demo.world.spec import world_spec
 from publishing.readers import open_published
-from tests.browser.conftest import browser, running_dashboard, running_viewer, visiting
+from tests.browser.conftest import running_dashboard, running_viewer, visiting
 from tests.integration.histories import candidates, enter_request
 from tests.integration.known_people import rows_of
 from tests.integration.oracle import take_requests_away
 from tests.integration.passes import app, one_pass, run_of
-
-__all__ = ["browser"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -33,11 +31,11 @@ select account_id::text from app.account as account where not is_provider
 order by 1 limit 5
 """
 REQUESTS = """
-WITH newest AS (
-    SELECT max(week_start) AS week_start FROM marts.agg_liquidity_week, about
-    WHERE requests > 0 AND week_start <= CAST(built_at AS DATE) - 7
+WITH cell AS (SELECT requests, CAST(date_trunc('week', day) AS DATE) AS week_start FROM marts.agg_liquidity),
+newest AS (
+    SELECT max(week_start) AS week_start FROM cell, about WHERE requests > 0 AND week_start <= CAST(built_at AS DATE) - 7
 )
-SELECT sum(requests) FROM marts.agg_liquidity_week AS cell, newest
+SELECT sum(requests) FROM cell, newest
 WHERE cell.week_start <= newest.week_start AND cell.week_start > newest.week_start - INTERVAL 84 DAY
 """
 PROVIDERS = "SELECT count(*) FROM marts.dim_provider"
