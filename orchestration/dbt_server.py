@@ -79,7 +79,9 @@ def _parse(request: dict[str, Any], answers: IO[str]) -> Manifest | None:
 
 
 def _warm_up(manifest: Manifest) -> None:
-    """Compile every macro while the sources are still being read, for every fork to inherit."""
+    """Compile every macro, and load what Python models fit with, while the sources are being read: every fork inherits both."""
+    import sklearn.linear_model  # noqa: F401
+
     for macro in manifest.macros.values():
         template_cache.get_node_template(macro)
 

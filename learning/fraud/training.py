@@ -8,12 +8,9 @@ what is used: a challenger that is taken is not fitted again to more.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from sklearn.metrics import average_precision_score
-
-from learning.fraud.fitting import Fitting, fit_scorecard
 from learning.fraud.scorecard import Scorecard, log_odds
 from learning.fraud.store import (
     PURPOSE,
@@ -26,6 +23,9 @@ from learning.fraud.store import (
 from pseudonymisation.loading import open_purpose
 from storage import Workspace
 
+if TYPE_CHECKING:
+    from learning.fraud.fitting import Fitting
+
 DELAY_DAYS = 7
 """`delay_days` of the macro fraud_model_settings: so long an outcome may take to become known."""
 JUDGED_DAYS = 14
@@ -33,9 +33,6 @@ LEARNT_DAYS = 365
 LEAST_FRAUDS, LEAST_JUDGED_FRAUDS = 20, 5
 BETTER_THAN_CHANCE = 2.0
 """The first model's average precision must be so many times the share of fraud, which is what chance gives."""
-
-FITTING = Fitting()
-"""As `python -m benchmarks.fraud_handbook --validate` chose it, on windows before the tested ones."""
 
 Result = Literal["taken", "refused", "too_few_labels"]
 
@@ -51,10 +48,11 @@ class Trial:
     average_precision_in_use: float = float("nan")
 
 
-def train_model(workspace: Workspace, *, fitting: Fitting = FITTING) -> Trial:
+def train_model(workspace: Workspace, *, fitting: "Fitting | None" = None) -> Trial:
     """Train a challenger and take it into use if it is no worse. The fraud models must have been built.
 
-    The next build scores with it. Raises LeiiError if there are no features yet.
+    The next build scores with it. `fitting` None: as `python -m benchmarks.fraud_handbook --validate` chose it, on windows
+    before the tested ones. Raises LeiiError if there are no features yet.
     """
     now = workspace.now
     judged_to = now - timedelta(days=DELAY_DAYS)
@@ -67,7 +65,10 @@ def train_model(workspace: Workspace, *, fitting: Fitting = FITTING) -> Trial:
         frauds, judged_frauds = int(learnt.is_fraud.sum()), int(judged.is_fraud.sum())
         if frauds < LEAST_FRAUDS or judged_frauds < LEAST_JUDGED_FRAUDS or _customers(learnt) < 2:
             return Trial(result="too_few_labels", frauds=frauds, judged_frauds=judged_frauds)
-        card = fit_scorecard(learnt.features, learnt.is_fraud, learnt.customers, fitting)
+        # Loads scikit-learn, which takes longer than all of the above.
+        from learning.fraud.fitting import Fitting, fit_scorecard
+
+        card = fit_scorecard(learnt.features, learnt.is_fraud, learnt.customers, fitting or Fitting())
         mine, theirs = average_precision(card, judged), _of_champion(champion, judged)
         is_taken = is_no_worse(mine, theirs, share=judged_frauds / len(judged.is_fraud))
         about = {
@@ -91,6 +92,8 @@ def is_no_worse(challenger: float, champion: float | None, *, share: float) -> b
 
 
 def average_precision(card: Scorecard, sample: Sample) -> float:
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(sample.is_fraud, log_odds(card, sample.features)))
 
 
