@@ -5,7 +5,6 @@ before is removed in the same step, unless a reader of another process has it op
 """
 
 import fcntl
-import json
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import orjson
 
 from pseudonymisation.policy.model import Purpose
 from pseudonymisation.policy.reading import load_policy
@@ -44,7 +44,7 @@ def public_marts(manifest: Path, purpose: str) -> list[str]:
     """Names of the tables that dbt's manifest declares public in the purpose's group. Raises LeiiError for none."""
     if not manifest.exists():
         raise LeiiError(f"no dbt manifest at {manifest}: run `leii run` first")
-    nodes = json.loads(manifest.read_bytes())["nodes"].values()
+    nodes = orjson.loads(manifest.read_bytes())["nodes"].values()
     names = sorted(_table(node) for node in nodes if _is_public_mart(node, purpose))
     if not names:
         raise LeiiError(f"{purpose} has no public model in schema {MARTS}: there is nothing to publish")

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
 from learning.fraud.scorecard import Scorecard, log_odds
 from learning.fraud.store import (
     PURPOSE,

@@ -1,10 +1,10 @@
 """dbt's models, an asset a model, with lineage from the source tables through to the published copies."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 from dagster import (
     AssetCheckResult,
     AssetCheckSeverity,
@@ -58,7 +58,7 @@ def purpose_of(props: Mapping[str, Any]) -> str:
 
 
 def transform_assets(policy: Policy, manifest: Path) -> list[AssetsDefinition]:
-    content = json.loads(manifest.read_bytes())
+    content = orjson.loads(manifest.read_bytes())
     return [_purpose(purpose, content) for purpose in policy.purposes]
 
 

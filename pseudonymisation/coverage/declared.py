@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pseudonymisation.policy.reading import PolicyError, policy_folder
+from pseudonymisation.policy.yaml_files import read_yaml
 
 FILE = "coverage.yml"
 SHORTEST_REASON = 20
@@ -67,7 +68,7 @@ def load_exemptions() -> Exemptions:
 def read_exemptions(folder: Path) -> Exemptions:
     """Read the exemptions of a policy's folder. Raises PolicyError with every fault of shape."""
     try:
-        content = _File.model_validate(yaml.safe_load((folder / FILE).read_text()))
+        content = _File.model_validate(read_yaml(folder / FILE))
     except (OSError, yaml.YAMLError) as error:
         raise PolicyError([f"{FILE}: cannot be read as YAML ({type(error).__name__})"]) from None
     except ValidationError as error:

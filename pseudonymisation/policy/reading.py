@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pseudonymisation.policy.model import Column, HeldByLaw, OnErasure, Policy, Purpose, Table, Treatment
 from pseudonymisation.policy.recipients import read_recipients
+from pseudonymisation.policy.yaml_files import read_yaml
 from storage import LeiiError
 
 SOURCES = ("app_db", "stripe", "events")
@@ -122,7 +123,7 @@ def known_data_uses() -> frozenset[str]:
 
 def _validated(path: Path, model: type[Model], problems: list[str]) -> Model | None:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text()))
+        return model.model_validate(read_yaml(path))
     except (OSError, yaml.YAMLError) as error:
         problems.append(f"{path.name}: cannot be read as YAML ({type(error).__name__})")
     except ValidationError as error:

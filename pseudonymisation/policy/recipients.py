@@ -10,6 +10,8 @@ import yaml
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pseudonymisation.policy.yaml_files import read_yaml
+
 FILE = "recipients.yml"
 SHORTEST_REASON = 20
 """Characters below which a reason says nothing."""
@@ -113,7 +115,7 @@ class _File(_Strict):
 def read_recipients(folder: Path, problems: list[str]) -> dict[str, Recipient]:
     """Read recipients.yml of a policy's folder; adds every fault of shape to `problems`."""
     try:
-        content = _File.model_validate(yaml.safe_load((folder / FILE).read_text()))
+        content = _File.model_validate(read_yaml(folder / FILE))
     except (OSError, yaml.YAMLError) as error:
         problems.append(f"{FILE}: cannot be read as YAML ({type(error).__name__})")
         return {}
