@@ -34,6 +34,22 @@ class KeptSqliteEventLogStorage(ConsolidatedSqliteEventLogStorage):
 
         return engine
 
+    @cached_property
+    def _there(self) -> set[str]:
+        """Tables, and columns of the table of assets, that have been seen: none is ever dropped."""
+        return set()
+
+    def has_table(self, table_name: str) -> bool:
+        if table_name not in self._there and db.inspect(self._engine).has_table(table_name):
+            self._there.add(table_name)
+        return table_name in self._there
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        column = f"asset_keys.{column_name}"
+        if column not in self._there and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._there.add(column)
+        return column in self._there
+
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
         with self._engine.connect() as connection, connection.begin():
