@@ -25,6 +25,7 @@ from ingestion.quarantine import Quarantine
 from pseudonymisation.access.exports import rename_exports
 from pseudonymisation.erasure.certificate import hand_over
 from pseudonymisation.policy.model import FLAG_KIND, Policy
+from pseudonymisation.registries.answers import remove_answers
 from pseudonymisation.session import prepare_session, set_next_layer
 from pseudonymisation.vault import open_vault
 from storage import KeyRing, LeiiError, Workspace, compact_copy, count, filled_copy, opens
@@ -83,6 +84,8 @@ def move_files(workspace: Workspace, policy: Policy) -> None:
         _move_notices(workspace, after)
     if "vault" in pending:
         _move_vault(workspace, after)
+    if "vault" in pending or "landing" in pending:
+        remove_answers(workspace)
     if "quarantine" in pending:
         Quarantine(workspace).move_to(after)
     if "landing" in pending:

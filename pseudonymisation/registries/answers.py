@@ -10,7 +10,8 @@ from datetime import timedelta
 import duckdb
 
 from ingestion.encrypted_parquet import give_key, read_encrypted, write_encrypted
-from storage import Workspace, replace_durably
+from storage import Workspace, count, replace_durably
+from storage.durable import fsync_folder
 
 KEPT_FOR = timedelta(days=30)
 """An answer that could not be renewed for so long counts as none."""
@@ -62,11 +63,30 @@ def save_answers(con: duckdb.DuckDBPyConnection, workspace: Workspace, query: st
 
 
 def forget_answers(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
-    """Remove what is kept about people who are tombstoned; returns how many rows. The session has the vault attached."""
+    """Remove what is kept about people who are tombstoned, and what is past its time; returns how many rows.
+
+    A file that cannot be read goes as a whole, uncounted: whose its rows are cannot be told. The session has the vault
+    attached.
+    """
+    file = workspace.home.registry_answers
+    if not file.exists():
+        return 0
     load_answers(con, workspace)
-    erased = "SELECT alias_hash FROM vault.tombstone"
-    found = con.execute(f"SELECT count(*) FROM organisation_answer WHERE account_hash IN ({erased})").fetchone()
-    gone = int(found[0]) if found else 0
+    con.execute("DELETE FROM organisation_answer WHERE account_hash IN (SELECT alias_hash FROM vault.tombstone)")
+    try:
+        kept = count(con, f"SELECT count(*) FROM {read_encrypted(_ZONE, file)}")
+    except duckdb.Error:
+        remove_answers(workspace)
+        return 0
+    gone = kept - count(con, "SELECT count(*) FROM organisation_answer")
     if gone:
-        save_answers(con, workspace, f"FROM organisation_answer WHERE account_hash NOT IN ({erased})")
+        save_answers(con, workspace, "FROM organisation_answer")
     return gone
+
+
+def remove_answers(workspace: Workspace) -> None:
+    """Remove all that is kept: under another key nobody could tell any more whose it is. The next run asks again."""
+    file = workspace.home.registry_answers
+    if file.exists():
+        file.unlink()
+        fsync_folder(file.parent)
