@@ -87,11 +87,14 @@ def coarsen_place(column: Column, treatment: Treatment, raw: str) -> list[Output
 
 
 def coarsen_position(column: Column, treatment: Treatment, raw: str) -> list[Output]:
-    """A coordinate as the nearest line of a grid, the parameter apart in degrees: of latitude, 0.1 is 11 km."""
+    """A coordinate as the nearest line of a grid, the parameter apart in degrees: of latitude, 0.1 is 11 km.
+
+    What can be no coordinate (the app's columns take any number) is null.
+    """
     step = treatment.parameter
     if not isinstance(step, float) or not 0.05 <= step <= 1:
         raise LeiiError(f"{column.path}: {treatment.name} takes a step of 0.05 to 1 degree")
-    sql = f"CAST(round({raw} / {step}) * {step} AS DECIMAL(6, 2))"
+    sql = f"TRY_CAST(round({raw} / {step}) * {step} AS DECIMAL(6, 2))"
     return [Output(name=treatment.output, type="DECIMAL(6, 2)", sql=sql)]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import math
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -82,7 +83,15 @@ def test_a_postal_code_becomes_a_municipality_or_nothing(session: Any, code: str
 
 @pytest.mark.parametrize(
     ("degrees", "step", "line"),
-    [(59.913, 0.1, "59.90"), (10.752, 0.2, "10.80"), (-70.06, 0.1, "-70.10"), (None, 0.1, None)],
+    [
+        (59.913, 0.1, "59.90"),
+        (10.752, 0.2, "10.80"),
+        (-70.06, 0.1, "-70.10"),
+        (None, 0.1, None),
+        (1e300, 0.1, None),
+        (math.inf, 0.2, None),
+        (math.nan, 0.1, None),
+    ],
 )
 def test_a_position_is_the_nearest_line_of_the_grid(
     session: Any, degrees: float | None, step: float, line: str | None
