@@ -12,6 +12,7 @@ from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.registries.lookups import check_values
 from pseudonymisation.retention import event_column, retention_limit
 from pseudonymisation.session import prepare_session
+from pseudonymisation.treatments import organisation_outputs
 from pseudonymisation.vault import open_vault
 from storage import Workspace, attached
 
@@ -80,7 +81,9 @@ def _compare(
     if dated is not None:
         fresh += f' AND CAST("{dated}" AS TIMESTAMPTZ) >= ?'
         parameters.append(retention_limit(policy, purpose, workspace.now))
-    old, new = (", ".join(f'{alias}."{name}"' for name in own_columns(table, purpose)) for alias in ("kept", "fresh"))
+    old, new = (
+        ", ".join(f'{alias}."{name}"' for name in _stated_columns(table, purpose)) for alias in ("kept", "fresh")
+    )
     row = con.execute(
         f"""
         SELECT
@@ -93,6 +96,13 @@ def _compare(
     ).fetchone()
     assert row is not None
     return int(row[0]), int(row[1]), int(row[2])
+
+
+def _stated_columns(table: Table, purpose: str) -> list[str]:
+    """What rests on the source alone: a register's answer ages, and goes, without the person having corrected anything."""
+    answered = {output.name for output in organisation_outputs("NULL")}
+    answered |= {one.output for _, one in table.outputs(purpose) if one.name == "registered_name"}
+    return [name for name in own_columns(table, purpose) if name not in answered]
 
 
 def _is_published(workspace: Workspace, purpose: str) -> bool:

@@ -7,10 +7,13 @@ import pytest
 
 from pseudonymisation.compaction import compact_if_due
 from pseudonymisation.correction import PurposeStanding, corrections_standing
+from pseudonymisation.registries.answers import save_answers
 from pseudonymisation.scan.home import scan_home
 from pseudonymisation.scan.identifiers import identifiers_of
+from pseudonymisation.session import prepare_session
 from tests.pseudonymisation.conftest import account, account_id
 from tests.pseudonymisation.erasure.conftest import Town, postgres, town
+from tests.pseudonymisation.registries.test_validity import made_up
 
 __all__ = ["postgres", "town"]
 
@@ -117,3 +120,28 @@ def test_a_deleted_row_makes_the_file_due_and_a_second_time_finds_nothing_to_do(
     town.market.load()
     assert compact_if_due(town.market.workspace, "matching")
     assert not compact_if_due(town.market.workspace, "matching")
+
+
+def test_an_answer_of_the_register_that_has_aged_is_no_correction_that_waits(town: Town) -> None:
+    """Nobody renews it: the register is asked no more, or has been down for a month."""
+    number = made_up("org_number", 1)[0]
+    town.put("account", account(1, is_provider=True))
+    town.put("provider_profile", {**profile(NEW_FIRM), "org_number": number})
+    workspace = town.market.workspace
+    with workspace.connect() as con:
+        prepare_session(con, workspace)
+        save_answers(
+            con,
+            workspace,
+            f"SELECT alias_hash('account', '{account_id(1)}') AS account_hash, organisation_key('{number}') AS org_key, "
+            f"organisation_name_key('{number}', '{NEW_FIRM}') AS name_key, 'valid' AS outcome, FALSE AS is_deregistered, "
+            "FALSE AS is_bankrupt, FALSE AS is_winding_up, TRUE AS name_agrees, "
+            f"'{workspace.now.isoformat()}'::TIMESTAMPTZ AS asked_at",
+        )
+    town.market.load()
+    [row] = town.market.rows("fraud", "app_db__provider_profile")
+    assert (row["organisation_registration"], row["name_is_as_registered"]) == ("valid", True)
+    town.later(days=31)
+    assert standing(town)["fraud"].stale == 0
+    town.sql("update app.provider_profile set org_number = %s", [made_up("org_number", 2)[1]])
+    assert standing(town)["fraud"].stale == 1
