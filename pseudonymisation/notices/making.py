@@ -4,7 +4,8 @@ An erasure's notices are made between its tombstone, from which on it is certain
 in one transaction for all cases that have none yet: after a crash anywhere each is there once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,21 +72,14 @@ def make_erasure_notices(workspace: Workspace, policy: Policy, dsn: str) -> Noti
 def make_correction_notices(workspace: Workspace, policy: Policy, dsn: str, request: RightsRequest) -> int:
     """Make the notices of one correction that has reached every purpose; gives how many are new.
 
-    Each says what the recipient was given of the person's own record, as it is now.
+    Each says what the recipient was given of the person's own record, as it is now. None is made about somebody whose
+    erasure has begun: that is what recipients are told of then. Raises LeiiError as `make_erasure_notices`.
     """
-    told = [one for one in policy.recipients.values() if one.is_told_of("correction")]
-    names = names_of(dsn, told, [request.account_id])
-    known = sorted({recipient for _, recipient, _, _ in names})
-    content: list[tuple[str, str, str, str | None]] = [
-        (recipient, "known_as", word, value) for _, recipient, word, value in names
-    ]
-    content += [
-        (name, "now", word, value)
-        for name in known
-        for word, value in _own_values(policy, dsn, policy.recipients[name], request.account_id)
-    ]
     with workspace.connect() as con, open_vault(con, workspace):
         prepare_session(con, workspace)
+        if not _is_living(con, request.account_id):
+            return 0
+        content = _correction_content(policy, dsn, request.account_id)
         con.register("found_content", _table(content, ("recipient", "part", "word", "value")))
         con.execute("CREATE OR REPLACE TEMP TABLE correction_content AS FROM found_content")
         con.unregister("found_content")
@@ -98,6 +92,25 @@ def make_correction_notices(workspace: Workspace, policy: Policy, dsn: str, requ
                 con.execute("ROLLBACK")
                 raise
     return made
+
+
+def _is_living(con: duckdb.DuckDBPyConnection, account_id: str) -> bool:
+    """Whether the vault knows the account, and no tombstone stands for it."""
+    known = "SELECT count(*) FROM vault.alias WHERE alias_hash = alias_hash('account', ?)"
+    return count(con, f"{known} AND alias_hash NOT IN (SELECT alias_hash FROM vault.tombstone)", [account_id]) > 0
+
+
+def _correction_content(policy: Policy, dsn: str, account_id: str) -> list[tuple[str, str, str, str | None]]:
+    """(recipient, part, word, value) of everything that recipients are to be told of one account's correction."""
+    told = [one for one in policy.recipients.values() if one.is_told_of("correction")]
+    names = names_of(dsn, told, [account_id])
+    known = sorted({recipient for _, recipient, _, _ in names})
+    own = [
+        (name, "now", word, value)
+        for name in known
+        for word, value in _own_values(policy, dsn, policy.recipients[name], account_id)
+    ]
+    return [(recipient, "known_as", word, value) for _, recipient, word, value in names] + own
 
 
 def _write_corrections(con: duckdb.DuckDBPyConnection, workspace: Workspace, request: RightsRequest) -> int:
@@ -132,18 +145,24 @@ def names_of(dsn: str, recipients: Iterable[Recipient], account_ids: Sequence[st
     found: list[Name] = []
     if not account_ids:
         return found
-    with psycopg.connect(dsn) as connection:
+    with _reading("how recipients know people cannot be read from the app"), psycopg.connect(dsn) as connection:
         for recipient in recipients:
             for naming in recipient.known_as:
-                try:
+                with _reading(f"how {recipient.name} knows people cannot be read from app.{naming.table}"):
                     rows = connection.execute(_query(naming), [list(account_ids), *_values(naming)]).fetchall()
-                except psycopg.Error as error:
-                    raise LeiiError(
-                        f"how {recipient.name} knows people cannot be read from app.{naming.table} ({type(error).__name__}): "
-                        f"check known_as {naming.word} in recipients.yml, and the role that LEII_APP_DB_DSN names"
-                    ) from None
                 found += [(account, recipient.name, naming.word, value) for account, value in rows]
     return found
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Raise LeiiError in place of the server's word, which may have a value in it."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise LeiiError(
+            f"{what} ({type(error).__name__}): check recipients.yml, and the role that LEII_APP_DB_DSN names"
+        ) from None
 
 
 def _query(naming: Naming) -> sql.Composed:
@@ -282,7 +301,8 @@ def _drop_corrections(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> N
 def _own_values(policy: Policy, dsn: str, recipient: Recipient, account_id: str) -> list[tuple[str, str | None]]:
     """What the recipient is given of tables that have one row a person, as table.column and its value now."""
     found: list[tuple[str, str | None]] = []
-    with psycopg.connect(dsn) as connection:
+    what = f"what {recipient.name} was given cannot be read from the app"
+    with _reading(what), psycopg.connect(dsn) as connection:
         for table in policy.tables_from("app_db"):
             names = [name for name in recipient.gets if name.startswith(f"{table.name}.")]
             if not names or not set(table.key) <= set(table.subjects):

@@ -272,6 +272,28 @@ def test_an_erasure_takes_the_place_of_a_correction_that_waits_and_of_its_file(k
     assert places(known, "person1@example.no") == set()
 
 
+def test_nobody_is_told_a_correction_of_somebody_whose_erasure_has_begun(known: Town) -> None:
+    """The app still has the row, and may have for long: what is in it must not come back as a notice."""
+    known.ask(1)
+    known.prepare()
+    assert correction(known, 1) == 0
+    known.publish()
+    assert len(known.finish().certificates) == 1
+    assert correction(known, 1) == 0
+    assert {one.event for one in waiting(known)} == {"erasure"}
+    assert places(known, "person1@example.no") == set()
+
+
+def test_an_app_that_cannot_be_read_makes_no_correction_and_says_no_value(known: Town) -> None:
+    known.sql("alter table app.account rename column phone to telephone")
+    try:
+        with pytest.raises(LeiiError, match=r"what \w+ was given cannot be read from the app \(UndefinedColumn\)"):
+            correction(known, 1)
+    finally:
+        known.sql("alter table app.account rename column telephone to phone")
+    assert waiting(known) == []
+
+
 def test_a_new_file_replaces_the_one_before_and_an_id_is_confirmed_once(known: Town) -> None:
     correction(known, 1)
     first = write_hand_over(known.market.workspace, known.market.policy, "stripe")
