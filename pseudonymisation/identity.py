@@ -9,6 +9,7 @@ done so. What belongs to an account is not taken from it by another one's claim.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 
@@ -50,24 +51,35 @@ def apply_identity_changes(
     return changed
 
 
-def note_claims(con: duckdb.DuckDBPyConnection, kind: str, batch_id: int) -> None:
+def note_claims(con: duckdb.DuckDBPyConnection, kind: str, batch_id: int, now: datetime) -> None:
     """Merge people who were known by an identifier in temp table `candidate` alone into the account that owns it now.
 
-    `candidate` has (alias_hash, owner_hash). To be called before what is known is removed from it.
+    What an account claims whose erasure has begun is erased too, in a case of its own: the account's sweep is over, so
+    whoever was merged into it would be left. `candidate` has (alias_hash, owner_hash). To be called before what is known is
+    removed from it.
     """
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE claim AS
-        SELECT known.subject_id AS old_subject_id, min(owner.subject_id) AS subject_id
-        FROM candidate
-        JOIN vault.alias AS known ON known.alias_hash = candidate.alias_hash AND known.kind = ?
-        JOIN vault.alias AS owner ON owner.alias_hash = candidate.owner_hash
-        WHERE known.subject_id <> owner.subject_id
-          AND known.subject_id NOT IN (SELECT subject_id FROM vault.alias WHERE kind = 'account')
-        GROUP BY known.subject_id
+        CREATE OR REPLACE TEMP TABLE claimed AS
+        SELECT known.alias_hash, known.subject_id, candidate.owner_hash,
+            candidate.owner_hash IN (SELECT alias_hash FROM vault.tombstone) AS is_erased
+        FROM candidate JOIN vault.alias AS known ON known.alias_hash = candidate.alias_hash AND known.kind = ?
+        WHERE known.subject_id NOT IN (SELECT subject_id FROM vault.alias WHERE kind = 'account')
         """,
         [kind],
     )
+    con.execute(
+        "INSERT INTO vault.vanished SELECT alias_hash, ? FROM claimed WHERE is_erased "
+        "AND alias_hash NOT IN (SELECT alias_hash FROM vault.vanished)",
+        [now],
+    )
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE claim AS
+        SELECT claimed.subject_id AS old_subject_id, min(owner.subject_id) AS subject_id
+        FROM claimed JOIN vault.alias AS owner ON owner.alias_hash = claimed.owner_hash
+        WHERE NOT claimed.is_erased AND owner.subject_id <> claimed.subject_id
+        GROUP BY claimed.subject_id
+    """)
     con.execute("INSERT INTO vault.merged_subject SELECT old_subject_id, subject_id, ? FROM claim", [batch_id])
     con.execute(
         "UPDATE vault.alias SET subject_id = claim.subject_id FROM claim WHERE alias.subject_id = claim.old_subject_id"

@@ -89,7 +89,7 @@ def register_people(workspace: Workspace, landing: Landing, policy: Policy) -> i
                 con.execute("BEGIN")
                 relation = landing.relation_sql(con, batch)
                 if batch.kind == "rows":
-                    created += register_batch(con, policy, batch, relation)
+                    created += register_batch(con, policy, batch, relation, workspace.now)
                     if batch.source == "stripe":
                         note_tombstones(con, policy.table(batch.source, batch.table), relation)
                 if (batch.source, batch.table) == ("app_db", "account"):

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -114,7 +115,7 @@ def _owns(table: Table, kind: str) -> bool:
     return owner.get(kind) == (table.source, table.name)
 
 
-def register_batch(con: duckdb.DuckDBPyConnection, policy: Policy, batch: Batch, relation: str) -> int:
+def register_batch(con: duckdb.DuckDBPyConnection, policy: Policy, batch: Batch, relation: str, now: datetime) -> int:
     """Learn the aliases in one landed batch; gives the number of people seen for the first time.
 
     The vault must be attached for writing and the session prepared. Learning a batch twice changes nothing.
@@ -122,7 +123,7 @@ def register_batch(con: duckdb.DuckDBPyConnection, policy: Policy, batch: Batch,
     table = policy.table(batch.source, batch.table)
     created = 0
     for registration in registrations(table):
-        created += _register_column(con, table, registration, relation, batch.batch_id)
+        created += _register_column(con, table, registration, relation, batch.batch_id, now)
     note_disclosures(con, policy, table, relation)
     if (batch.source, batch.table) == ("events", "event"):
         _link_cookies(con, table, relation, batch.batch_id)
@@ -130,7 +131,12 @@ def register_batch(con: duckdb.DuckDBPyConnection, policy: Policy, batch: Batch,
 
 
 def _register_column(
-    con: duckdb.DuckDBPyConnection, table: Table, registration: Registration, relation: str, batch_id: int
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    registration: Registration,
+    relation: str,
+    batch_id: int,
+    now: datetime,
 ) -> int:
     value = raw_value(table, registration.path)
     owner = "CAST(NULL AS UUID)"
@@ -144,7 +150,7 @@ def _register_column(
         FROM raw WHERE {value} IS NOT NULL GROUP BY ALL
     """)
     if registration.same_as is not None:
-        note_claims(con, registration.kind, batch_id)
+        note_claims(con, registration.kind, batch_id, now)
     con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.alias)")
     con.execute("DELETE FROM candidate WHERE alias_hash IN (SELECT alias_hash FROM vault.tombstone)")
     con.execute("""

@@ -230,3 +230,28 @@ def test_an_erasure_right_after_the_claim_covers_what_came_before_it(town: Town)
     town.market.land_stripe("customer", {**CUSTOMER, "id": "cus_1"})
     town.market.load()
     assert town.market.rows("fraud", "stripe__customer") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_certified", [False, True])
+def test_what_turns_out_to_be_somebodys_whose_erasure_has_begun_is_erased_as_well(
+    town: Town, is_certified: bool
+) -> None:
+    """Stripe knew the customer before anybody claimed it; the account claims it between the sweep and the next pass."""
+    town.market.land_stripe("customer", {**CUSTOMER, "id": "cus_1"}, {**CUSTOMER, "id": "cus_2"})
+    town.people(1, 2)
+    town.market.load()
+    town.ask(1)
+    town.prepare()
+    town.publish()
+    assert not is_certified or len(town.finish().certificates) == 1
+    town.market.land("account", account(1, stripe_customer_id="cus_1"), account(2, stripe_customer_id="cus_2"))
+    town.market.load()
+    result = town.erase()
+    assert (len(result.certificates), result.blocked) == (1 if is_certified else 2, ())
+    assert len(town.market.rows("fraud", "stripe__customer")) == 1
+    town.market.land_stripe("customer", {**CUSTOMER, "id": "cus_1"})
+    town.market.load()
+    assert len(town.market.rows("fraud", "stripe__customer")) == 1
+    assert town.market.vault("SELECT count(*) FROM vault.subject") == [(1,)]
+    assert town.market.vault("SELECT count(*) FROM vault.vanished") == [(0,)]
