@@ -45,7 +45,7 @@ def show_quarantined(settings: Settings, row_id: str) -> dict[str, Any]:
     content = found[0]["content"]
     return {
         "id": row_id,
-        "position": found[0]["position"],
+        "position": _CONTROL.sub("?", found[0]["position"]),
         "line": found[0]["line"] or None,
         "reason": found[0]["reason"],
         "is_cut": len(content) == CONTENT_LIMIT,

@@ -21,7 +21,7 @@ def row_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("LEII_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LEII_NOW", "2026-11-15T06:00:00Z")
     workspace = load_settings().workspace()
-    names = ("dt=2026-11-14/a.jsonl.gz", "dt=2026-11-14/kari@example.no.jsonl.gz", "dt=2026-11-14/damaged.jsonl.gz")
+    names = ("dt=2026-11-14/a.jsonl.gz", "dt=2026-11-14/kari@example.no.jsonl.gz", "dt=2026-11-14/\x1b[2Jx.jsonl.gz")
     Quarantine(workspace).add(
         [
             QuarantinedRow(
@@ -84,6 +84,9 @@ def test_raw_data_is_shown_only_where_it_is_asked_for(row_ids: list[str], capsys
     assert "kari.planted@example.no" in out
     assert "\x1b" not in out + err
     assert r"\x1b[2J\xff" in out
+    out, err, _ = said(capsys, "quarantine", "show", row_ids[2], "--raw")
+    assert "dt=2026-11-14/?[2Jx.jsonl.gz" in err
+    assert "\x1b" not in out + err
     _, err, code = said(capsys, "quarantine", "show", "000000000000", "--raw")
     assert code == 1
     assert "no row of that id" in err
