@@ -99,7 +99,9 @@ def _print_kinds(asked: Sample, kind: "np.ndarray[Any, Any]", payer: "np.ndarray
 
 def _rules(world: RunningWorld, kinds: dict[str, str]) -> None:
     with world.workspace.connect() as con, open_purpose(con, world.workspace, PURPOSE):
-        rows = con.execute("SELECT DISTINCT CAST(account_id AS VARCHAR) FROM purpose.marts.fct_flag").fetchall()
+        rows = con.execute(
+            "SELECT DISTINCT CAST(account_id AS VARCHAR) FROM purpose.marts.fct_flag WHERE status IN ('active', 'contested')"
+        ).fetchall()
     flagged = {account for (account,) in rows}
     planted = Counter(kinds.values())
     found = Counter(kinds[account] for account in flagged if account in kinds)

@@ -15,17 +15,12 @@ from functools import partial
 import duckdb
 import numpy as np
 import numpy.typing as npt
-from pydantic import SecretStr
 
-from benchmarks.running_world import RunningWorld, running_world
+from benchmarks.running_world import run_of, running_world
 from demo.world.spec import WorldSpec, world_spec
 from learning.ranking import Floats, Ints, fit, scores, with_newcomers
 from orchestration import steps
-from orchestration.context import Run
-from orchestration.settings import Settings
-from pseudonymisation.policy.reading import load_policy
 from storage import Workspace, attached, exclusive_run
-from storage.keyring import load_or_create
 
 PURPOSE = "matching"
 LEARNT_SHARE = 0.7
@@ -76,7 +71,7 @@ def main(size: str = "small", seeds: str = "1,2,3") -> None:
 def built_world(spec: WorldSpec) -> Iterator[Workspace]:
     """A generated world of which matching has been built, and nothing else."""
     with running_world(spec, rate_limit=0) as world:
-        run = _run_of(world)
+        run = run_of(world)
         with exclusive_run(run.home):
             with ThreadPoolExecutor(2) as pool:
                 for pull in [pool.submit(partial(one, run)) for one in (steps.pull_events, steps.pull_stripe)]:
@@ -86,22 +81,6 @@ def built_world(spec: WorldSpec) -> Iterator[Workspace]:
             steps.load_purpose(run, PURPOSE)
             steps.build_models(run, PURPOSE)
         yield run.workspace
-
-
-def _run_of(world: RunningWorld) -> Run:
-    policy = load_policy()
-    settings = Settings.model_construct(
-        home=world.home.root,
-        app_db_dsn=SecretStr(world.server.pipeline_dsn),
-        stripe_api_key=SecretStr(world.stripe.api_key),
-        stripe_api_base=world.stripe.base_url,
-        events_root=str(world.folder / "world" / "events"),
-        target="duckdb",
-        now=world.now,
-        keyring=None,
-    )
-    keyring = load_or_create(world.home.default_keyring_file, policy.purposes)
-    return Run(settings=settings, workspace=Workspace(home=world.home, keyring=keyring, now=world.now), policy=policy)
 
 
 def read(workspace: Workspace) -> Candidates:

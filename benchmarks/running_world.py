@@ -13,14 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from demo.loading import load_world
 from demo.postgres import DemoPostgres, running_postgres
 from demo.stripe_cli import StripeDouble, start_stripe_double
 from demo.world.advance import advance
 from demo.world.generate import generate_world
 from demo.world.spec import WorldSpec
+from orchestration.context import Run
+from orchestration.settings import Settings
+from pseudonymisation.policy.reading import load_policy
 from storage import Home, Workspace
-from storage.keyring import load_keyring
+from storage.keyring import load_keyring, load_or_create
 
 LEII = str(Path(sys.executable).with_name("leii"))
 
@@ -98,3 +103,20 @@ def running_world(spec: WorldSpec, *, rate_limit: int = 25) -> Iterator[RunningW
         ):
             load_world(folder / "world", server.admin_dsn)
             yield RunningWorld(folder=folder, server=server, stripe=stripe)
+
+
+def run_of(world: RunningWorld) -> Run:
+    """A run over this world as it is now, in its LEII_HOME, for steps that are called in this process."""
+    policy = load_policy()
+    settings = Settings.model_construct(
+        home=world.home.root,
+        app_db_dsn=SecretStr(world.server.pipeline_dsn),
+        stripe_api_key=SecretStr(world.stripe.api_key),
+        stripe_api_base=world.stripe.base_url,
+        events_root=str(world.folder / "world" / "events"),
+        target="duckdb",
+        now=world.now,
+        keyring=None,
+    )
+    keyring = load_or_create(world.home.default_keyring_file, policy.purposes)
+    return Run(settings=settings, workspace=Workspace(home=world.home, keyring=keyring, now=world.now), policy=policy)

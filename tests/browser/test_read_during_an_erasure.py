@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.running_world import RunningWorld, running_world
+from benchmarks.running_world import RunningWorld, run_of, running_world
 from demo.world.spec import world_spec
 from publishing.readers import open_published
 from tests.browser.conftest import running_dashboard, running_viewer, visiting
 from tests.integration.histories import candidates, enter_request
 from tests.integration.known_people import rows_of
 from tests.integration.oracle import take_requests_away
-from tests.integration.passes import app, one_pass, run_of
+from tests.integration.passes import app, one_pass
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

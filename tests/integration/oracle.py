@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.running_world import RunningWorld
+from benchmarks.running_world import RunningWorld, run_of
 from demo.world.spec import world_spec
 from demo.world.tables import TABLES
 from ingestion.landing import open_landing
@@ -23,7 +23,7 @@ from storage import Home, Workspace, exclusive_run
 from tests.integration.comparing import changed_for_others, differences, warehouse_before
 from tests.integration.histories import History, Step, ask, deliver_late, sign_up_again
 from tests.integration.known_people import KnownPeople, alias_hash, rows_of, tombstones_of
-from tests.integration.passes import app, build_and_certify, build_and_publish, clear, load, renew, run_of, take_in
+from tests.integration.passes import app, build_and_certify, build_and_publish, clear, load, renew, take_in
 
 OUTLIVES_THE_SOURCE = "accounting"
 """The purpose that keeps a row which is gone from the app: the law holds it."""

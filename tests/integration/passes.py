@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from pydantic import SecretStr
 
-from benchmarks.running_world import RunningWorld
+from benchmarks.running_world import RunningWorld, run_of
 from demo.loading import load_world
 from demo.world.generate import generate_world
 from demo.world.spec import WorldSpec
 from orchestration import dbt_runs, steps
 from orchestration.context import Run
-from orchestration.settings import Settings
-from pseudonymisation.policy.reading import load_policy
-from storage import Home, Workspace, exclusive_run
-from storage.keyring import load_or_create
+from storage import Home, exclusive_run
 
 CORES = 2
 LONGEST_FIRST = ("fraud", "matching", "accounting", "market_trends")
@@ -47,23 +43,6 @@ def clear(home: Home, *, into: Path | None = None) -> None:
             path.rename(into / path.name)
         else:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def run_of(world: RunningWorld) -> Run:
-    """A run over this world as it is now, in its LEII_HOME."""
-    home, policy = world.home, load_policy()
-    settings = Settings.model_construct(
-        home=home.root,
-        app_db_dsn=SecretStr(world.server.pipeline_dsn),
-        stripe_api_key=SecretStr(world.stripe.api_key),
-        stripe_api_base=world.stripe.base_url,
-        events_root=str(world.folder / "world" / "events"),
-        target="duckdb",
-        now=world.now,
-        keyring=None,
-    )
-    keyring = load_or_create(home.default_keyring_file, policy.purposes)
-    return Run(settings=settings, workspace=Workspace(home=home, keyring=keyring, now=world.now), policy=policy)
 
 
 def one_pass(world: RunningWorld, *, rebuild: Iterable[str] = ()) -> Run:

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from benchmarks.running_world import LEII, RunningWorld, running_world
+from benchmarks.running_world import LEII, RunningWorld, run_of, running_world
 from demo.world.output import write_gzip
 from demo.world.spec import SMALLEST, world_spec
 from demo.world.state import read_app_tables
@@ -28,7 +28,7 @@ from publishing.receipts import certificates_lost
 from tests.integration.histories import candidates, deliver, deliver_late, enter_request, event_lines
 from tests.integration.known_people import alias_hash, rows_of
 from tests.integration.oracle import take_requests_away
-from tests.integration.passes import app, one_pass, run_of
+from tests.integration.passes import app, one_pass
 from tests.integration.traces import People, files_of, people_of, rows_naming, traces_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

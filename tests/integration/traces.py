@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.running_world import RunningWorld
+from benchmarks.running_world import RunningWorld, run_of
 from pseudonymisation.scan import identifiers_of, scan_home
 from storage import Workspace, attached
 from storage.contents import why_it_may_name_the_erased
 from tests.integration.comparing import tables_of
 from tests.integration.histories import event_lines
 from tests.integration.known_people import KnownPeople, alias_hash, rows_of
-from tests.integration.passes import app, run_of
+from tests.integration.passes import app
 
 # What nobody else in the app has, of the people asked for.
 _OWN_VALUES = """
