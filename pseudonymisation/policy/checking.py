@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from pseudonymisation.loading_sql import outputs_of
 from pseudonymisation.policy.model import FLAG_KIND, NATURAL_TYPES, SUBJECT_KINDS, Column, Policy, Purpose, Table
-from pseudonymisation.policy.reading import PolicyError, known_categories, known_data_uses
+from pseudonymisation.policy.reading import PolicyError, known_data_uses
 from pseudonymisation.policy.recipients import check_recipient
+from pseudonymisation.policy.shapes import known_categories
 from pseudonymisation.treatments import TREATMENTS
 from storage import LeiiError
 

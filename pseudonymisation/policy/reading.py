@@ -4,22 +4,18 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
 from fideslang.default_taxonomy import DEFAULT_TAXONOMY
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from pseudonymisation.policy.model import Column, HeldByLaw, OnErasure, Policy, Purpose, Table, Treatment
 from pseudonymisation.policy.recipients import read_recipients
-from pseudonymisation.policy.yaml_files import read_yaml
+from pseudonymisation.policy.shapes import LawfulBasis, Strict, validated
 from storage import LeiiError
 
 SOURCES = ("app_db", "stripe", "events")
 COLUMN_WORDS = ("category", "type", "identifier", "about", "same_as", "values", "field", "as")
-
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class PolicyError(LeiiError):
@@ -30,30 +26,21 @@ class PolicyError(LeiiError):
         super().__init__("the policy is refused:\n" + "\n".join(f"- {problem}" for problem in problems))
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _LawfulBasis(_Strict):
-    article: str = Field(min_length=1)
-    why: str = Field(min_length=10)
-
-
-class _Disclosure(_Strict):
+class _Disclosure(Strict):
     min_customers: int = Field(ge=1)
     min_providers: int = Field(ge=1)
 
 
-class _HeldByLaw(_Strict):
+class _HeldByLaw(Strict):
     statute: str
     years_after_year_end: int = Field(ge=0)
 
 
-class _Purpose(_Strict):
+class _Purpose(Strict):
     title: str
     what_for: str
     promises: list[str] = Field(min_length=1)
-    lawful_basis: _LawfulBasis
+    lawful_basis: LawfulBasis
     data_use: str
     readers: list[str] = Field(min_length=1)
     retention_days: int = Field(gt=0)
@@ -61,11 +48,11 @@ class _Purpose(_Strict):
     held_by_law: _HeldByLaw | None = None
 
 
-class _PurposesFile(_Strict):
+class _PurposesFile(Strict):
     purposes: dict[str, _Purpose]
 
 
-class _Table(_Strict):
+class _Table(Strict):
     key: list[str] = Field(min_length=1)
     updated_at: str | None = None
     appended_at: str | None = None
@@ -76,7 +63,7 @@ class _Table(_Strict):
     columns: dict[str, dict[str, Any]]
 
 
-class _SourceFile(_Strict):
+class _SourceFile(Strict):
     source: Literal["app_db", "stripe", "events"]
     tables: dict[str, _Table]
 
@@ -94,8 +81,8 @@ def load_policy() -> Policy:
 def read_policy(folder: Path) -> Policy:
     """Read purposes.yml, recipients.yml and one file a source. Raises PolicyError with every fault of shape that was found."""
     problems: list[str] = []
-    purposes = _validated(folder / "purposes.yml", _PurposesFile, problems)
-    sources = [_validated(folder / f"{source}.yml", _SourceFile, problems) for source in SOURCES]
+    purposes = validated(folder / "purposes.yml", _PurposesFile, problems)
+    sources = [validated(folder / f"{source}.yml", _SourceFile, problems) for source in SOURCES]
     recipients = read_recipients(folder, problems)
     if problems or purposes is None:
         raise PolicyError(problems)
@@ -111,26 +98,9 @@ def read_policy(folder: Path) -> Policy:
     return Policy(purposes=known, tables=tables, recipients=recipients)
 
 
-def known_categories() -> frozenset[str]:
-    """Every data category of the fideslang taxonomy."""
-    return frozenset(category.fides_key for category in DEFAULT_TAXONOMY.data_category)
-
-
 def known_data_uses() -> frozenset[str]:
     """Every data use of the fideslang taxonomy."""
     return frozenset(use.fides_key for use in DEFAULT_TAXONOMY.data_use)
-
-
-def _validated(path: Path, model: type[Model], problems: list[str]) -> Model | None:
-    try:
-        return model.model_validate(read_yaml(path))
-    except (OSError, yaml.YAMLError) as error:
-        problems.append(f"{path.name}: cannot be read as YAML ({type(error).__name__})")
-    except ValidationError as error:
-        for fault in error.errors():
-            place = ".".join(str(part) for part in fault["loc"])
-            problems.append(f"{path.name}: {place}: {fault['msg']}")
-    return None
 
 
 def _purpose(name: str, raw: _Purpose) -> Purpose:

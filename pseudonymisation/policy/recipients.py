@@ -6,11 +6,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from fideslang.default_taxonomy import DEFAULT_TAXONOMY
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from pseudonymisation.policy.yaml_files import read_yaml
+from pseudonymisation.policy.shapes import LawfulBasis, Strict, known_categories, validated
 
 FILE = "recipients.yml"
 SHORTEST_REASON = 20
@@ -70,21 +68,12 @@ class Recipient:
         return self.is_given and event in self.told_of
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _LawfulBasis(_Strict):
-    article: str = Field(min_length=1)
-    why: str = Field(min_length=10)
-
-
-class _Through(_Strict):
+class _Through(Strict):
     table: str
     key: str
 
 
-class _Naming(_Strict):
+class _Naming(Strict):
     table: str
     person: str
     named: str
@@ -94,11 +83,11 @@ class _Naming(_Strict):
     unless_shared: bool = False
 
 
-class _Recipient(_Strict):
+class _Recipient(Strict):
     title: str = Field(min_length=1)
     what_for: str = Field(min_length=10)
     promises: list[str] = Field(min_length=1)
-    lawful_basis: _LawfulBasis
+    lawful_basis: LawfulBasis
     given_by: Literal["app", "nobody_yet"]
     since: date | None
     gets: list[str]
@@ -108,19 +97,14 @@ class _Recipient(_Strict):
     not_told: dict[Event, Reason] = Field(default_factory=dict)
 
 
-class _File(_Strict):
+class _File(Strict):
     recipients: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], _Recipient]
 
 
 def read_recipients(folder: Path, problems: list[str]) -> dict[str, Recipient]:
     """Read recipients.yml of a policy's folder; adds every fault of shape to `problems`."""
-    try:
-        content = _File.model_validate(read_yaml(folder / FILE))
-    except (OSError, yaml.YAMLError) as error:
-        problems.append(f"{FILE}: cannot be read as YAML ({type(error).__name__})")
-        return {}
-    except ValidationError as error:
-        problems += [f"{FILE}: {'.'.join(str(part) for part in f['loc'])}: {f['msg']}" for f in error.errors()]
+    content = validated(folder / FILE, _File, problems)
+    if content is None:
         return {}
     return {name: _recipient(name, raw) for name, raw in content.recipients.items()}
 
@@ -141,7 +125,7 @@ def check_recipient(recipient: Recipient, app: Classified) -> Iterator[str]:
         elif category := _forbidden(recipient, app[table][column][0]):
             yield f"{where}: must never get {category}, and {name} is that"
     for category in recipient.never:
-        if category not in {one.fides_key for one in DEFAULT_TAXONOMY.data_category}:
+        if category not in known_categories():
             yield f"{where}: category {category!r} is not in the fideslang taxonomy"
     for naming in recipient.known_as:
         yield from _check_naming(where, naming, app)
