@@ -45,7 +45,7 @@ def write_receipts(dsn: str, receipts: Sequence[Receipt], now: datetime) -> int:
 def certificates_lost(workspace: Workspace, dsn: str) -> int:
     """How many certificates the app shows of erasures that this vault has no part in: it is from before them.
 
-    None if there is no vault yet, or the app cannot be asked, which the reading of it then says.
+    0 if there is no vault yet, or the app cannot be asked, which the reading of it then says.
     """
     if not workspace.home.vault_file.exists():
         return 0

@@ -9,12 +9,9 @@ import pyarrow as pa
 
 from pseudonymisation.erasure.ledger import ALIASES_OF_NEW_CASES
 from pseudonymisation.erasure.predicate import names_sql
-from pseudonymisation.policy.model import FLAG_KIND, Policy, Table
+from pseudonymisation.policy.model import FLAG_KIND, FLAGS, Policy, Table
 from pseudonymisation.session import prepare_session
 from storage import Workspace
-
-FLAGS = "fraud"
-"""The purpose whose flags carry an id that the app sends back."""
 
 
 @dataclass(frozen=True, kw_only=True)

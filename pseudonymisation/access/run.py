@@ -31,13 +31,13 @@ from pseudonymisation.access.event_rows import EventRows, read_event_rows
 from pseudonymisation.access.exports import KEPT_FOR, WrittenExport, write_export
 from pseudonymisation.access.own_data import flat, own_fields, without_others
 from pseudonymisation.access.page import render_page
-from pseudonymisation.access.person import FLAGS, Person, find_person, load_person, resolve_person
+from pseudonymisation.access.person import Person, find_person, load_person, resolve_person
 from pseudonymisation.access.purpose_rows import computed_rows, stored_rows
 from pseudonymisation.access.requests import RightsRequest
 from pseudonymisation.access.stripe_rows import StripeRows, read_stripe_rows
 from pseudonymisation.access.zones import held_rows, landed_rows, ledger_decisions, quarantined, vault_section
 from pseudonymisation.erasure.held import open_held
-from pseudonymisation.policy.model import Policy, Purpose
+from pseudonymisation.policy.model import FLAGS, Policy, Purpose
 from pseudonymisation.vault import open_vault
 from storage import LeiiError, Workspace, attached
 

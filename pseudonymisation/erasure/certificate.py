@@ -155,7 +155,7 @@ def _told(body: dict[str, Any]) -> list[str]:
     said = {
         "waiting": "A notice waits to be handed over to {}; until then it holds the names by which they know the person.",
         "handed_over": "{} had been told when this was issued.",
-        "unnamed": "{} could not be told: nothing in the sources named the person to them any more.",
+        "unnamed": "{} could not be told: nothing in the sources named the person, and nobody else, to them any more.",
     }
     lines = []
     for state, sentence in said.items():

@@ -13,13 +13,10 @@ from ingestion.landing import open_landing
 from pseudonymisation.erasure.held import hold_banned, open_held
 from pseudonymisation.erasure.sweep import count_effects, sweep_purpose
 from pseudonymisation.loading import create_tables, open_purpose
-from pseudonymisation.policy.model import FLAG_KIND, Policy
+from pseudonymisation.policy.model import FLAG_KIND, FLAGS, Policy
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import open_vault
 from storage import LeiiError, Workspace, count
-
-FLAGS = "fraud"
-"""The purpose whose flags carry an id that the app sends back."""
 
 
 def require_vault(workspace: Workspace, policy: Policy) -> None:

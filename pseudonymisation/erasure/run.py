@@ -36,14 +36,11 @@ from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sw
 from pseudonymisation.erasure.verify import Scan, obstacles, scan_purpose
 from pseudonymisation.loading import create_tables, open_purpose
 from pseudonymisation.notices.store import Told, cases_looked_at, open_notices, told_of_case
-from pseudonymisation.policy.model import Policy
+from pseudonymisation.policy.model import FLAGS, Policy
 from pseudonymisation.registries.answers import forget_answers
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import note_purge_due, open_vault, purge_if_due
 from storage import Workspace
-
-FLAGS = "fraud"
-"""The purpose whose flags carry an id that the app sends back."""
 
 NO_NOTICES = "notices: it is not known yet which recipients are to be told"
 
@@ -247,13 +244,19 @@ def _certify(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Polic
             "WHERE case_id = CAST(? AS UUID)",
             [str(uuid.uuid4()), case],
         )
+    models = fitted_models(con, workspace)
     with open_notices(con, workspace):
-        certificates = [_certify_case(con, workspace, policy, case, scans) for case in clean]
+        certificates = [_certify_case(con, workspace, policy, case, scans, models) for case in clean]
     return certificates, [reason for reasons in left.values() for reason in reasons]
 
 
 def _certify_case(
-    con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy, case: str, scans: list[Scan]
+    con: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    policy: Policy,
+    case: str,
+    scans: list[Scan],
+    models: list[dict[str, str]],
 ) -> str:
     row = con.execute(
         "SELECT certificate_id, held_until FROM vault.erasure WHERE case_id = CAST(? AS UUID)", [case]
@@ -261,7 +264,7 @@ def _certify_case(
     assert row is not None
     certificate_id = str(row[0])
     content = _content(con, policy, case, row[1], scans) | _recipients(policy, told_of_case(con, case))
-    issue_certificate(workspace, certificate_id, content | {"models": fitted_models(con, workspace)})
+    issue_certificate(workspace, certificate_id, content | {"models": models})
     con.execute("BEGIN")
     con.execute(
         "UPDATE vault.tombstone SET certificate_id = ? WHERE alias_hash IN "

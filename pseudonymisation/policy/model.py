@@ -14,6 +14,9 @@ SUBJECT_KINDS = ("account", "stripe_customer", "stripe_account", "anonymous")
 FLAG_KIND = "fraud_flag"
 """The id of a fraud flag, which is made from its subject's pseudonym: names a person, but is nobody's alias."""
 
+FLAGS = "fraud"
+"""The purpose whose flags carry an id that the app sends back."""
+
 NATURAL_TYPES: Mapping[str, str] = {
     "text": "VARCHAR",
     "integer": "BIGINT",
