@@ -6,6 +6,7 @@ with `slettedato` for one that was struck off (its other flags are then missing)
 A name may be a person's (sole proprietors): it is for comparing at once, and is kept nowhere.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 import tenacity
+
+for _logger in ("httpx", "httpcore"):
+    logging.getLogger(_logger).setLevel(logging.WARNING)  # below that they name each address, and so the number in it
 
 PER_SECOND = 10.0
 TIMEOUT_SECONDS = 10.0

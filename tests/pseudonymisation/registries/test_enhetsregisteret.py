@@ -1,5 +1,6 @@
 """Enhetsregisteret's client against a real server: every answer as what it says, patience, and an end to it."""
 
+import logging
 from typing import Any
 
 import httpx
@@ -52,6 +53,16 @@ def test_an_answer_is_what_it_says(
     found = said(register, ONE)[ONE]
     assert (found.outcome, found.is_answered) == (outcome, True)
     assert (found.is_deregistered, found.is_bankrupt, found.is_winding_up) == flags
+
+
+def test_no_log_names_a_number_however_much_is_logged(
+    register: RegisterServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A sole proprietor's number is a person's."""
+    register.answer({f"enheter/{ONE}": [[503, None], [200, organisation(ONE)]]})
+    caplog.set_level(logging.DEBUG)
+    assert said(register, ONE, OTHER)[ONE].is_answered
+    assert not [record for record in caplog.records if ONE in record.getMessage() or OTHER in record.getMessage()]
 
 
 def test_it_tries_again_after_errors_and_waits_as_long_as_it_is_told(register: RegisterServer) -> None:
