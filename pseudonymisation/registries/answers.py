@@ -6,6 +6,7 @@ whenever it changes, so that nothing of a row that went stays in it.
 """
 
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -52,7 +53,7 @@ def save_answers(con: duckdb.DuckDBPyConnection, workspace: Workspace, query: st
     """Keep the rows of a query in place of all that was kept; returns how many."""
     file = workspace.home.registry_answers
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = file.with_suffix(".tmp")
+    temporary = _unfinished(file)
     give_key(workspace, con, _ZONE)
     try:
         kept = write_encrypted(con, _ZONE, f"SELECT {', '.join(COLUMNS)} FROM ({query})", temporary)
@@ -69,6 +70,7 @@ def forget_answers(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
     attached.
     """
     file = workspace.home.registry_answers
+    _unfinished(file).unlink(missing_ok=True)
     if not file.exists():
         return 0
     load_answers(con, workspace)
@@ -87,6 +89,12 @@ def forget_answers(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
 def remove_answers(workspace: Workspace) -> None:
     """Remove all that is kept: under another key nobody could tell any more whose it is. The next run asks again."""
     file = workspace.home.registry_answers
-    if file.exists():
-        file.unlink()
+    for path in (file, _unfinished(file)):
+        path.unlink(missing_ok=True)
+    if file.parent.is_dir():
         fsync_folder(file.parent)
+
+
+def _unfinished(file: Path) -> Path:
+    """What a killed run leaves of a file that it was writing."""
+    return file.with_suffix(".tmp")

@@ -58,6 +58,13 @@ def test_a_file_that_cannot_be_read_goes_as_a_whole(workspace: Workspace) -> Non
     assert not workspace.home.registry_answers.exists()
 
 
+def test_what_a_killed_run_left_unfinished_goes_as_well(workspace: Workspace) -> None:
+    keep(workspace, 1)
+    left = workspace.home.registry_answers.rename(workspace.home.registry_answers.with_suffix(".tmp"))
+    assert forget(workspace, 1) == 0
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("name", ["vault", "landing"])
 def test_no_answer_outlives_the_key_by_which_its_person_would_be_found(market: Market, name: str) -> None:
     market.land("account", account(1))
