@@ -38,17 +38,6 @@ class Sample:
     second: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeptModel:
-    """The model in use. `payments_to`: it was fitted to payments before."""
-
-    model_id: int
-    card: Scorecard
-    trained_at: datetime
-    payments_to: datetime
-    expires_at: datetime
-
-
 def prepare_models(workspace: Workspace, *, is_on: bool) -> None:
     """Before the models are built: what is past its time goes, and scoring is switched as the setting says."""
     with workspace.connect() as con, open_purpose(con, workspace, PURPOSE):
@@ -62,11 +51,9 @@ def prepare_models(workspace: Workspace, *, is_on: bool) -> None:
             _drop_scorecards(con)
 
 
-def model_in_use(con: duckdb.DuckDBPyConnection) -> KeptModel | None:
-    """The model that dbt scores with; None before the first, and after it has expired."""
-    row = con.execute(
-        "SELECT model_id, intercept, trained_at, payments_to, expires_at FROM purpose.src._fraud_model WHERE state = 'in_use'"
-    ).fetchone()
+def model_in_use(con: duckdb.DuckDBPyConnection) -> Scorecard | None:
+    """The scorecard that dbt scores with; None before the first, and after it has expired."""
+    row = con.execute("SELECT model_id, intercept FROM purpose.src._fraud_model WHERE state = 'in_use'").fetchone()
     if row is None:
         return None
     rows = con.execute(
@@ -74,13 +61,7 @@ def model_in_use(con: duckdb.DuckDBPyConnection) -> KeptModel | None:
         "ORDER BY feature, value_from NULLS LAST",
         [row[0]],
     ).fetchall()
-    return KeptModel(
-        model_id=row[0],
-        card=Scorecard(intercept=row[1], shapes=_shapes(rows)),
-        trained_at=row[2],
-        payments_to=row[3],
-        expires_at=row[4],
-    )
+    return Scorecard(intercept=row[1], shapes=_shapes(rows))
 
 
 def is_training_due(workspace: Workspace) -> bool:

@@ -15,7 +15,6 @@ import numpy as np
 from learning.fraud.scorecard import Scorecard, log_odds
 from learning.fraud.store import (
     PURPOSE,
-    KeptModel,
     Sample,
     model_in_use,
     read_sample,
@@ -98,11 +97,11 @@ def average_precision(card: Scorecard, sample: Sample) -> float:
     return float(average_precision_score(sample.is_fraud, log_odds(card, sample.features)))
 
 
-def _of_champion(champion: KeptModel | None, judged: Sample) -> float | None:
+def _of_champion(champion: Scorecard | None, judged: Sample) -> float | None:
     """None too for a model of features that are there no more: it cannot be used either."""
-    if champion is None or not set(champion.card.shapes) <= set(judged.features):
+    if champion is None or not set(champion.shapes) <= set(judged.features):
         return None
-    return average_precision(champion.card, judged)
+    return average_precision(champion, judged)
 
 
 def _customers(sample: Sample) -> int:

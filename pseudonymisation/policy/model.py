@@ -1,6 +1,6 @@
 """The policy as data: purposes, tables, and for every column its category, owner and treatment by purpose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -142,6 +142,3 @@ class Policy:
 
     def tables_from(self, source: str) -> list[Table]:
         return [table for table in self.tables.values() if table.source == source]
-
-    def purpose_names(self) -> Sequence[str]:
-        return tuple(self.purposes)
