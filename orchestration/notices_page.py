@@ -11,7 +11,7 @@ from pseudonymisation.notices.store import queue_of
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.recipients import EVENTS
-from storage import LeiiError, Workspace, exclusive_run
+from storage import LeiiError, exclusive_run
 
 LONGEST_COOKIE = 1000
 
@@ -26,28 +26,28 @@ def read_cookie(stream: TextIO) -> str:
 
 def read_queue(settings: Settings, *, wait_seconds: float) -> list[dict[str, Any]]:
     """What waits, by recipient and event: counts, times, and the id of a file that is not confirmed."""
-    workspace = _workspace(settings)
+    workspace = settings.workspace_there()
     with exclusive_run(workspace.home, wait_seconds=wait_seconds):
         return [asdict(one) for one in queue_of(workspace)]
 
 
 def hand_over(settings: Settings, recipient: str, *, wait_seconds: float) -> HandOver:
     """Write the file for one recipient."""
-    workspace = _workspace(settings)
+    workspace = settings.workspace_there()
     with exclusive_run(workspace.home, wait_seconds=wait_seconds):
         return write_hand_over(workspace, load_policy(), recipient)
 
 
 def confirm(settings: Settings, hand_over_id: str, *, wait_seconds: float) -> int:
     """Confirm a file and remove it with everything that it says; returns how many notices it had."""
-    workspace = _workspace(settings)
+    workspace = settings.workspace_there()
     with exclusive_run(workspace.home, wait_seconds=wait_seconds):
         return confirm_hand_over(workspace, hand_over_id)
 
 
 def read_register(settings: Settings, *, wait_seconds: float) -> list[dict[str, Any]]:
     """Every recipient of the policy: what it is given, why, about how many living people, and since when."""
-    workspace, policy = _workspace(settings), load_policy()
+    workspace, policy = settings.workspace_there(), load_policy()
     with exclusive_run(workspace.home, wait_seconds=wait_seconds):
         found = {one.recipient: one for one in register_of_disclosures(workspace)}
     return [
@@ -109,10 +109,3 @@ def print_register(console: Any, register: Sequence[Mapping[str, Any]]) -> None:
         console.print(f"  told of: {', '.join(one['told_of']) or 'nothing'}", soft_wrap=True)
         for event, why in one["not_told"].items():
             console.print(f"  not told of {event}: {why}", soft_wrap=True)
-
-
-def _workspace(settings: Settings) -> Workspace:
-    home = settings.place()
-    if not home.root.is_dir():
-        raise LeiiError(f"nothing is in {home.root} yet: set LEII_HOME, or run `leii run` first")
-    return Workspace(home=home, keyring=settings.keys(), now=settings.moment())

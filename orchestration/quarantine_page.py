@@ -61,7 +61,7 @@ def replay(settings: Settings, *, wait_seconds: float = 0.0) -> Replay:
     from pseudonymisation.policy.source_tables import event_fields
     from storage import exclusive_run
 
-    workspace = _workspace(settings)
+    workspace = settings.workspace_there()
     with exclusive_run(workspace.home, wait_seconds=wait_seconds), open_landing(workspace) as landing:
         return replay_quarantine(
             workspace,
@@ -96,16 +96,9 @@ def print_quarantine(console: Any, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _opened(settings: Settings) -> Quarantine:
     """The zone without what is past its time."""
-    quarantine = Quarantine(workspace := _workspace(settings))
+    quarantine = Quarantine(workspace := settings.workspace_there())
     quarantine.remove_expired(workspace.now)
     return quarantine
-
-
-def _workspace(settings: Settings) -> Workspace:
-    home = settings.place()
-    if not home.root.is_dir():
-        raise LeiiError(f"nothing is in {home.root} yet: set LEII_HOME, or run `leii run` (or `leii demo`) first")
-    return Workspace(home=home, keyring=settings.keys(), now=settings.moment())
 
 
 def _position(position: str) -> str:

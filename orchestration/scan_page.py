@@ -11,7 +11,7 @@ from orchestration.console import ERRORS
 from orchestration.settings import load_settings
 from pseudonymisation.scan import ScanReport, read_identifiers, scan_home
 from pseudonymisation.scan.home import Progress as OnBytes
-from storage import LeiiError, Workspace, exclusive_run
+from storage import LeiiError, exclusive_run
 from storage.contents import why_it_may_name_the_erased
 
 _SHOWN_RUNS = 8
@@ -19,12 +19,9 @@ _SHOWN_RUNS = 8
 
 def run_scan(file: str, *, wait_seconds: float, quiet: bool) -> ScanReport:
     """Scan LEII_HOME for the identifiers of a file, or of standard input for `-`, while nothing else runs there."""
-    settings = load_settings()
-    home = settings.place()
-    if not home.root.is_dir():
-        raise LeiiError(f"nothing is in {home.root}: set LEII_HOME to the folder that `leii run` fills")
+    workspace = load_settings().workspace_there()
+    home = workspace.home
     identifiers = read_identifiers(sys.stdin.buffer if file == "-" else Path(file))
-    workspace = Workspace(home=home, keyring=settings.keys(), now=settings.moment())
     with exclusive_run(home, wait_seconds=wait_seconds), _progress(home.root, quiet=quiet) as on_bytes:
         return scan_home(workspace, identifiers, on_bytes)
 

@@ -265,14 +265,22 @@ class Settings(BaseSettings):
             from pseudonymisation.policy.reading import load_policy
             from storage.keyring import load_or_create
 
-            return Workspace(
-                home=place,
-                keyring=load_or_create(place.default_keyring_file, load_policy().purposes),
-                now=self.moment(),
-                accepts_synthetic_ids=self.accept_synthetic_ids,
-            )
+            return self._workspace(load_or_create(place.default_keyring_file, load_policy().purposes))
+        return self._workspace(self.keys())
+
+    def workspace_there(self) -> Workspace:
+        """The workspace of a LEII_HOME that is there, which nothing is made in. Raises LeiiError before the first run."""
+        place = self.place()
+        if not place.root.is_dir():
+            raise LeiiError(f"nothing is in {place.root} yet: set LEII_HOME, or run `leii run` (or `leii demo`) first")
+        return self._workspace(self.keys())
+
+    def _workspace(self, keyring: KeyRing) -> Workspace:
         return Workspace(
-            home=place, keyring=self.keys(), now=self.moment(), accepts_synthetic_ids=self.accept_synthetic_ids
+            home=self.place(),
+            keyring=keyring,
+            now=self.moment(),
+            accepts_synthetic_ids=self.accept_synthetic_ids,
         )
 
 

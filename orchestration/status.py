@@ -19,10 +19,8 @@ WAIT_FOR_APP_SECONDS = 3
 
 def read_status(settings: Settings) -> dict[str, Any]:
     """Everything that `leii status` shows, as plain data."""
-    home = settings.place()
-    if not home.root.is_dir():
-        raise LeiiError(f"nothing is in {home.root} yet: set LEII_HOME, or run `leii run` (or `leii demo`) first")
-    workspace = Workspace(home=home, keyring=settings.keys(), now=settings.moment())
+    workspace = settings.workspace_there()
+    home = workspace.home
     return {
         "home": str(home.root),
         "now": workspace.now.isoformat(),
