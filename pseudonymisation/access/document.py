@@ -73,6 +73,20 @@ class PurposeSection(_Model):
     published: list[RowTable]
 
 
+class RecipientSection(_Model):
+    """A recipient outside Leii that has been given data about the person. `gets`: as table.column of the app. `unsent`: what
+    it has yet to be told of an erasure or a correction, with the names by which it knows the person."""
+
+    name: str
+    title: str
+    what_for: str
+    basis_article: str
+    basis_reason: str
+    gets: list[str]
+    since: date | None
+    unsent: list[Row]
+
+
 class HeldTable(_Model):
     """Rows that the law keeps of somebody erased and that name the person too."""
 
@@ -158,9 +172,11 @@ class Export(_Model):
     automated_decisions: bool
     sources: list[SourceSection]
     purposes: list[PurposeSection]
+    recipients: list[RecipientSection]
     landing: list[RowTable]
     quarantine: list[QuarantinedItem]
     held: list[HeldTable]
+    registry_answers: list[Row]
     vault: VaultSection
     fraud_flags: list[FraudFlag]
     privacy_requests: list[PrivacyRequest]

@@ -17,6 +17,7 @@ from pseudonymisation.access.document import (
     Gap,
     HeldTable,
     PurposeSection,
+    RecipientSection,
     Row,
     RowTable,
     Value,
@@ -27,13 +28,15 @@ from pseudonymisation.access.wording import (
     LANGUAGES,
     PARAMETERS,
     PEOPLE,
+    PURPOSES,
     READERS,
+    RECIPIENTS,
     SOURCES,
     STATES,
     TREATMENTS,
     VALUES,
     Language,
-    purpose_words,
+    policy_words,
     text,
     word,
 )
@@ -106,6 +109,7 @@ def _article(export: Export, lang: Language) -> str:
         ("rights", _rights(export, lang)),
         ("sources", _sources(export, lang)),
         ("purposes", _purposes(export, lang)),
+        ("recipients", _recipients(export, lang)),
         ("others", _other_zones(export, lang)),
         ("flags", _flags(export.fraud_flags, lang)),
         ("requests", _requests(export, lang)),
@@ -178,7 +182,8 @@ def _purposes(export: Export, lang: Language) -> str:
 
 
 def _purpose(purpose: PurposeSection, lang: Language) -> str:
-    title, what_for, reason = purpose_words(purpose.name, lang, (purpose.title, purpose.what_for, purpose.basis_reason))
+    english = (purpose.title, purpose.what_for, purpose.basis_reason)
+    title, what_for, reason = policy_words(PURPOSES, purpose.name, lang, english)
     facts = {
         text("what_for", lang): what_for,
         text("basis", lang): f"GDPR art. {purpose.basis_article}: {reason}",
@@ -218,6 +223,25 @@ def _treatment(name: str, parameter: object, lang: Language) -> str:
     return word(TREATMENTS, name, lang).format(parameter=shown)
 
 
+def _recipients(export: Export, lang: Language) -> str:
+    named = "".join(_recipient(one, lang) for one in export.recipients) or f"<p>{_say('nothing', lang)}</p>"
+    return f"<p>{_say('recipients_text', lang)}</p>{named}"
+
+
+def _recipient(recipient: RecipientSection, lang: Language) -> str:
+    english = (recipient.title, recipient.what_for, recipient.basis_reason)
+    title, what_for, reason = policy_words(RECIPIENTS, recipient.name, lang, english)
+    facts = {
+        text("what_for", lang): what_for,
+        text("basis", lang): f"GDPR art. {recipient.basis_article}: {reason}",
+        text("recipient_gets", lang): ", ".join(_field(name.partition(".")[2], lang) for name in recipient.gets),
+        text("since", lang): _day(recipient.since, lang) if recipient.since else "–",
+    }
+    card = _card({name: escape(value) for name, value in facts.items()})
+    unsent = _table(RowTable(name="notice", rows=recipient.unsent), lang, 4) if recipient.unsent else ""
+    return f"<h3>{escape(title)}</h3>{card}{unsent}"
+
+
 def _other_zones(export: Export, lang: Language) -> str:
     nothing = f"<p>{_say('nothing', lang)}</p>"
     quarantined = [
@@ -239,6 +263,10 @@ def _other_zones(export: Export, lang: Language) -> str:
             _grid(heads, quarantined, numbers={2}) if quarantined else nothing,
             f"<h3>{_say('held_zone', lang)}</h3>",
             "".join(_held(one, lang) for one in export.held) or nothing,
+            f"<h3>{_say('registry_answers', lang)}</h3>",
+            _table(RowTable(name="answer", rows=export.registry_answers), lang, 4)
+            if export.registry_answers
+            else nothing,
             f"<h3>{_say('vault', lang)}</h3>{_vault(export, lang)}",
         ]
     )
@@ -376,7 +404,7 @@ def _count(tables: Iterable[RowTable]) -> int:
 
 
 def _purpose_name(purpose: PurposeSection, lang: Language) -> str:
-    return purpose_words(purpose.name, lang, (purpose.title, "", ""))[0]
+    return policy_words(PURPOSES, purpose.name, lang, (purpose.title, "", ""))[0]
 
 
 def _table_name(name: str, lang: Language) -> str:

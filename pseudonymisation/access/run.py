@@ -23,6 +23,7 @@ from pseudonymisation.access.document import (
     HeldTable,
     PurposeSection,
     QuarantinedItem,
+    RecipientSection,
     Row,
     RowTable,
     SourceSection,
@@ -35,7 +36,15 @@ from pseudonymisation.access.person import Person, find_person, load_person, res
 from pseudonymisation.access.purpose_rows import computed_rows, stored_rows
 from pseudonymisation.access.requests import RightsRequest
 from pseudonymisation.access.stripe_rows import StripeRows, read_stripe_rows
-from pseudonymisation.access.zones import held_rows, landed_rows, ledger_decisions, quarantined, vault_section
+from pseudonymisation.access.zones import (
+    held_rows,
+    landed_rows,
+    ledger_decisions,
+    quarantined,
+    recipient_sections,
+    registry_answers,
+    vault_section,
+)
 from pseudonymisation.erasure.held import open_held
 from pseudonymisation.policy.model import FLAGS, Policy, Purpose
 from pseudonymisation.vault import open_vault
@@ -118,6 +127,7 @@ def _gather(this: Reading, request: RightsRequest) -> Export:
         "app_db.fraud_flag", lambda: read_flags(this.sources.dsn, request.account_id, english.get), no_flags
     )
     nothing: list[QuarantinedItem] = []
+    told: list[RecipientSection] = []
     return Export(
         format=FORMAT,
         privacy_request_id=request.privacy_request_id,
@@ -125,11 +135,13 @@ def _gather(this: Reading, request: RightsRequest) -> Export:
         deletes_itself_on=(this.workspace.now + KEPT_FOR).date(),
         sources=sources,
         purposes=purposes,
+        recipients=this.attempt("recipients", lambda: recipient_sections(this.con, this.workspace, this.policy), told),
         landing=_named(without_others(this.con, this.sources.dsn, this.person, landing)),
         quarantine=this.attempt(
             "quarantine", lambda: quarantined(this.workspace, _texts_that_name(this.person, app)), nothing
         ),
         held=held,
+        registry_answers=registry_answers(this.con),
         vault=vault_section(this.con),
         fraud_flags=flags,
         privacy_requests=read_privacy_requests(this.sources.dsn, request.account_id, ledger_decisions(this.con)),

@@ -90,6 +90,15 @@ TEXTS: dict[str, Pair] = {
         "Hva formålet får om deg, og hvordan det behandles først",
         "What the purpose gets about you, and how it is treated first",
     ),
+    "recipients": ("Mottakere utenfor Leii", "Recipients outside Leii"),
+    "recipients_text": (
+        "De som har fått opplysninger om deg, og hva de får. En melding om sletting eller retting som venter, står her til "
+        "mottakeren har fått den.",
+        "Who has been given data about you, and what they get. A notice of an erasure or a correction that waits stands here "
+        "until the recipient has it.",
+    ),
+    "recipient_gets": ("Hva de får", "What they get"),
+    "registry_answers": ("Svar fra Enhetsregisteret", "Answers of the register of organisations"),
     "table": ("Tabell", "Table"),
     "field": ("Felt", "Field"),
     "category": ("Type", "Kind"),
@@ -156,11 +165,11 @@ TEXTS: dict[str, Pair] = {
     "answer": ("Svar", "Answer"),
     "elsewhere": ("Hva som ikke står her", "What is not here"),
     "elsewhere_text": (
-        "Vår egen kundeservice kan ha e-post fra deg. Stripe, forsikringsselskapet og andre mottakere er selv ansvarlige for det "
-        "de har fått; spør dem, eller spør oss om hvem det er. Tekniske felter hos Stripe og i hendelsene, som ikke handler om "
+        "Vår egen kundeservice kan ha e-post fra deg. Mottakerne utenfor Leii er selv ansvarlige for det de har fått; spør dem. "
+        "Den andre parten i et oppdrag får det dere trenger for å møtes. Tekniske felter hos Stripe og i hendelsene, som ikke handler om "
         "deg, er utelatt.",
-        "Our own support may have e-mails of yours. Stripe, the insurer and other recipients answer themselves for what they "
-        "were given; ask them, or ask us who they are. Technical fields of Stripe and of the events that are not about you "
+        "Our own support may have e-mails of yours. Recipients outside Leii answer themselves for what they were given; ask "
+        "them. The other party of a job gets what you need to meet. Technical fields of Stripe and of the events that are not about you "
         "are left out.",
     ),
     "reason": ("Grunn", "Reason"),
@@ -205,6 +214,40 @@ PURPOSES: dict[str, tuple[str, str, str]] = {
     ),
 }
 """Norwegian title, use and reason of the basis, which the policy has in English."""
+
+RECIPIENTS: dict[str, tuple[str, str, str]] = {
+    "stripe": (
+        "Stripe",
+        "Betalinger og utbetalinger, og kontroll av hvem som får betalt.",
+        "Uten det kan ingen oppdrag betales; identitet etter hvitvaskingsloven, 6(1)(c).",
+    ),
+    "klarna": (
+        "Klarna",
+        "Betaling med Klarna i kassen, valgt av kunden.",
+        "Kunden valgte å betale slik; kontakt- og ordreopplysninger er det Klarna ber om.",
+    ),
+    "vipps": (
+        "Vipps MobilePay",
+        "Betaling med Vipps i kassen, valgt av kunden.",
+        "Kunden valgte å betale slik; kontakt- og ordreopplysninger er det Vipps ber om.",
+    ),
+    "insurer": (
+        "IF Skadeforsikring",
+        "Krav om oppdrag, og oppgjøret av dem.",
+        "Forsikringen er en del av vilkårene for oppdraget; gis bare når et krav behandles.",
+    ),
+    "device_identification": (
+        "Leverandøren av enhetsgjenkjenning",
+        "Å merke at noen andre bruker en konto.",
+        "Brukernes interesse i at ingen andre kommer inn på kontoen deres; bare enhet og nettadresse.",
+    ),
+    "app_processors": (
+        "Appens databehandlere (drift, e-post, SMS og varsler)",
+        "Å drive appen og levere meldingene dens.",
+        "De arbeider for Leii, etter avtale (art. 28), med det tjenesten selv trenger.",
+    ),
+}
+"""Norwegian title, use and reason of the basis of those who know people by a name, which the policy has in English."""
 
 READERS: dict[str, Pair] = {
     "analysts": ("analytikere", "analysts"),
@@ -338,11 +381,11 @@ def word(words: dict[str, Pair], name: str, language: Language) -> str:
     return _pick(words[name], language) if name in words else name.replace("_", " ")
 
 
-def purpose_words(name: str, language: Language, english: tuple[str, str, str]) -> tuple[str, str, str]:
-    """Title, use and reason of the basis; the policy's own English where there is no Norwegian."""
-    if language == "en" or name not in PURPOSES:
-        return english
-    return PURPOSES[name]
+def policy_words(
+    norwegian: dict[str, tuple[str, str, str]], name: str, language: Language, english: tuple[str, str, str]
+) -> tuple[str, str, str]:
+    """Title, use and reason of the basis of a purpose or recipient; the policy's own English where there is no Norwegian."""
+    return english if language == "en" else norwegian.get(name, english)
 
 
 def _pick(pair: Pair, language: Language) -> str:

@@ -1,20 +1,22 @@
-"""What lies about the person in landing, quarantine, the held zone and the vault."""
+"""What lies about the person in landing, quarantine, the held zone, the vault, unsent notices and registers' answers."""
 
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import duckdb
 
 from ingestion.landing import Batch, open_landing
 from ingestion.quarantine import KEPT_FOR, Quarantine
-from pseudonymisation.access.document import HeldTable, QuarantinedItem, Row, VaultSection
+from pseudonymisation.access.document import HeldTable, QuarantinedItem, RecipientSection, Row, Value, VaultSection
 from pseudonymisation.access.own_data import flat, own_fields
 from pseudonymisation.access.person import Person
 from pseudonymisation.access.purpose_rows import own_names, own_outputs
 from pseudonymisation.erasure.predicate import erased_in
 from pseudonymisation.loading import takers
+from pseudonymisation.notices.store import open_notices
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.raw_rows import json_path
 from storage import Workspace
@@ -130,6 +132,81 @@ def vault_section(con: duckdb.DuckDBPyConnection) -> VaultSection:
         tombstones=counts[2],
         erasure_certificates=[row[0] for row in certificates],
     )
+
+
+def recipient_sections(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy) -> list[RecipientSection]:
+    """Who outside Leii has been given data about the person, and what each has yet to be told. The session is as above."""
+    own = "SELECT subject_id FROM own_alias WHERE subject_id IS NOT NULL"
+    known = f"SELECT recipient, min(since) FROM vault.disclosure WHERE subject_id IN ({own}) GROUP BY recipient"
+    since: dict[str, date | None] = dict(con.execute(known).fetchall())
+    unsent = _unsent_notices(con, workspace)
+    sections = []
+    for name in sorted({*since, *unsent}):
+        recipient = policy.recipients.get(name)
+        sections.append(
+            RecipientSection(
+                name=name,
+                title=recipient.title if recipient else name,
+                what_for=recipient.what_for if recipient else "",
+                basis_article=recipient.basis_article if recipient else "",
+                basis_reason=recipient.basis_reason if recipient else "",
+                gets=list(recipient.gets) if recipient else [],
+                since=since.get(name),
+                unsent=unsent.get(name, []),
+            )
+        )
+    return sections
+
+
+_UNSENT = """
+SELECT notice.recipient, notice.event, notice.made_at, notice.notice_id, content.part, content.word, content.value
+FROM notices.notice AS notice LEFT JOIN notices.content AS content USING (notice_id)
+WHERE notice.state = 'waiting' AND (
+    notice.subject_id IN (SELECT subject_id FROM own_alias WHERE subject_id IS NOT NULL)
+    OR notice.case_id IN (
+        SELECT case_id FROM vault.erasing_alias WHERE alias_hash IN (SELECT alias_hash FROM own_alias)
+        UNION ALL
+        SELECT erasure.case_id FROM vault.erasure AS erasure JOIN vault.tombstone AS tombstone USING (certificate_id)
+        WHERE tombstone.alias_hash IN (SELECT alias_hash FROM own_alias)
+    )
+)
+ORDER BY ALL
+"""
+
+
+def _unsent_notices(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> dict[str, list[Row]]:
+    """By recipient, a row for each notice about the person that waits."""
+    if not workspace.home.notices_file.exists():
+        return {}
+    with open_notices(con, workspace, read_only=True):
+        found = con.execute(_UNSENT).fetchall()
+    fields: dict[tuple[str, str], dict[str, Value]] = {}
+    for recipient, event, made_at, notice_id, part, word, value in found:
+        about: dict[str, Value] = {"event": event, "made_at": made_at.isoformat()}
+        notice = fields.setdefault((recipient, str(notice_id)), about)
+        if value is not None:
+            notice[f"{part}.{word}"] = value
+    unsent: dict[str, list[Row]] = {}
+    for (recipient, _), notice in fields.items():
+        unsent.setdefault(recipient, []).append(Row(fields=notice))
+    return unsent
+
+
+def registry_answers(con: duckdb.DuckDBPyConnection) -> list[Row]:
+    """What Enhetsregisteret answered about the person's organisation number. The session is prepared, as above."""
+    result = con.execute(
+        "SELECT outcome, is_deregistered, is_bankrupt, is_winding_up, name_agrees, asked_at FROM organisation_answer "
+        "WHERE account_hash IN (SELECT alias_hash FROM own_alias)"
+    )
+    names = [one[0] for one in result.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    return [
+        Row(
+            fields={name: value for name, value in row.items() if value is not None and name != "asked_at"}
+            | {"asked_at": row["asked_at"].isoformat()}
+        )
+        for row in rows
+    ]
 
 
 def ledger_decisions(con: duckdb.DuckDBPyConnection) -> dict[int, str]:

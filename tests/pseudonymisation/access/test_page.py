@@ -15,13 +15,14 @@ from pseudonymisation.access.document import (
     Gap,
     PurposeSection,
     QuarantinedItem,
+    RecipientSection,
     Row,
     RowTable,
     SourceSection,
     VaultSection,
 )
 from pseudonymisation.access.page import ROWS_SHOWN, render_page
-from pseudonymisation.access.wording import PURPOSES, READERS, TREATMENTS
+from pseudonymisation.access.wording import PURPOSES, READERS, RECIPIENTS, TREATMENTS
 from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.treatments import TREATMENTS as ALL_TREATMENTS
 
@@ -46,6 +47,9 @@ def outline(page: str) -> Outline:
     found = Outline()
     found.feed(page)
     return found
+
+
+KNOWING = [one for one in load_policy().recipients.values() if one.is_given and one.known_as]
 
 
 def export(rows: int = 3) -> Export:
@@ -91,11 +95,27 @@ def export(rows: int = 3) -> Export:
         automated_decisions=False,
         sources=[SourceSection(source="app_db", tables=[RowTable(name="message", rows=[*messages, mention])])],
         purposes=purposes,
+        recipients=[
+            RecipientSection(
+                name=one.name,
+                title=one.title,
+                what_for=one.what_for,
+                basis_article=one.basis_article,
+                basis_reason=one.basis_reason,
+                gets=list(one.gets),
+                since=date(2026, 1, 5),
+                unsent=[
+                    Row(fields={"event": "correction", "known_as.account": NASTY, "now.account.email": "ny@example.no"})
+                ],
+            )
+            for one in KNOWING
+        ],
         landing=[],
         quarantine=[
             QuarantinedItem(source="events", reason=NASTY, bytes=3, quarantined_at=NOW, deleted_on=date(2026, 11, 29))
         ],
         held=[],
+        registry_answers=[Row(fields={"outcome": "valid", "asked_at": NOW.isoformat()})],
         vault=VaultSection(
             has_secret=True, aliases={"account": 1}, cookie_links=0, tombstones=0, erasure_certificates=[]
         ),
@@ -158,6 +178,16 @@ def test_long_tables_are_cut_with_a_word_and_bare_mentions_are_counted() -> None
 def test_every_purpose_has_norwegian_words(purpose: str) -> None:
     assert purpose in PURPOSES
     assert all(reader in READERS for reader in load_policy().purposes[purpose].readers)
+
+
+def test_every_recipient_that_knows_people_by_a_name_has_norwegian_words() -> None:
+    assert {one.name for one in KNOWING} == set(RECIPIENTS)
+
+
+def test_recipients_stand_in_both_languages_with_what_they_get_and_have_yet_to_be_told() -> None:
+    page = render_page(export())
+    for said in ("Leverandøren av enhetsgjenkjenning", "The vendor of device identification", "ny@example.no"):
+        assert said in page, said
 
 
 def test_every_treatment_has_words() -> None:

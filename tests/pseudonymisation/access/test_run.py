@@ -3,6 +3,8 @@
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from ingestion.quarantine import Quarantine, QuarantinedRow
 from pseudonymisation.access.document import OTHER_PARTY, Export
 from pseudonymisation.access.exports import remove_expired_exports
 from pseudonymisation.access.requests import require_request
+from pseudonymisation.notices.making import make_correction_notices
 from storage import LeiiError
 from tests.pseudonymisation.access.conftest import (
     CUSTOMER,
@@ -27,6 +30,7 @@ from tests.pseudonymisation.access.conftest import (
 )
 from tests.pseudonymisation.conftest import account, account_id
 from tests.pseudonymisation.erasure.conftest import Town
+from tests.pseudonymisation.registries.test_answers import keep
 
 
 def exports(town: Town) -> list[Path]:
@@ -213,3 +217,32 @@ def test_what_waits_in_landing_is_listed_for_every_kind_of_batch(town: Town) -> 
     assert counts(export.landing) == {"app_db.account": 2, "events.event": 2}
     with open_landing(town.market.workspace) as landing:
         assert len(landing.pending("vault")) == 5, "looking takes nothing away"
+
+
+def test_recipients_their_unsent_notices_and_registers_answers_are_listed(town: Town) -> None:
+    workspace, policy = town.market.workspace, town.market.policy
+    town.put("account", account(1, stripe_customer_id="cus_1"), account(2, stripe_customer_id="cus_2"))
+    town.market.load()
+    keep(workspace, 1, 2)
+    for number in (1, 2):
+        asked = ask_access(town, number)
+        corrected = replace(require_request(town.dsn, asked, "access"), kind="rectification")
+        make_correction_notices(workspace, policy, town.dsn, corrected)
+    _, export = give(town, ask_access(town, 1))
+    assert {one.name: one.since for one in export.recipients} == dict.fromkeys(
+        ("app_processors", "stripe"), date(2026, 1, 5)
+    )
+    [stripe] = [one for one in export.recipients if one.name == "stripe"]
+    assert stripe.title == "Stripe"
+    assert "account.email" in stripe.gets
+    [notice] = stripe.unsent
+    assert (notice.fields["event"], notice.fields["known_as.customer"]) == ("correction", "cus_1")
+    assert notice.fields["now.account.email"] == "person1@example.no"
+    assert [row.fields["outcome"] for row in export.registry_answers] == ["valid"]
+    assert not any(other in export.model_dump_json() for other in ("cus_2", "person2@example.no"))
+    town.ask(1)
+    assert len(town.erase().certificates) == 1
+    _, after = give(town, ask_access(town, 1))
+    assert after.registry_answers == []
+    told = {one.name: [row.fields["event"] for row in one.unsent] for one in after.recipients}
+    assert told == {"app_processors": ["erasure"], "stripe": ["erasure"]}
