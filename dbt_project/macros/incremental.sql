@@ -22,3 +22,16 @@
         select 1
     {%- endif -%}
 {%- endmacro %}
+
+{#
+  The rows that an aggregate by day is built from: those of the days that have a row of a newer batch, and of the days that
+  the aggregate lacks, be they new or removed by a pre-hook. `inputs` is a relation or the name of a CTE.
+#}
+{% macro rows_of_days_to_build(inputs) -%}
+    select * from {{ inputs }}
+    {%- if is_incremental() %}
+    where
+        day in (select day from {{ inputs }} where _batch_id > {{ newest_batch_seen() }})
+        or day not in (select day from {{ this }})
+    {%- endif %}
+{%- endmacro %}

@@ -16,12 +16,7 @@ with inputs as (
 ),
 
 inputs_to_build as (
-    select * from inputs
-    {% if is_incremental() %}
-    where
-        day in (select day from inputs where _batch_id > {{ newest_batch_seen() }})
-        or day not in (select day from {{ this }})
-    {% endif %}
+    {{ rows_of_days_to_build('inputs') }}
 ),
 
 figures as (
@@ -38,33 +33,8 @@ figures as (
 
 measured as (
     select
-        category_id,
-        municipality,
-        {{ matching_health_quadrant() }} as health_quadrant,
-
-        searches,
-        filled_searches,
-        search_to_fill,
-        requests,
-        customers,
-        responded_requests,
-        filled_requests,
-        fill_rate,
-        median_minutes_to_first_response,
-        p90_minutes_to_first_response,
-        median_minutes_to_match,
-        p90_minutes_to_match,
-        open_slots,
-        open_providers,
-        requests_per_open_slot,
-        cancelled_by_customer,
-        cancelled_by_provider,
-        cancelled_by_platform,
-        input_rows,
-
-        day,
-
-        _batch_id
+        *,
+        {{ matching_health_quadrant() }} as health_quadrant
     from figures
 )
 

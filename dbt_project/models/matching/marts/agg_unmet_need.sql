@@ -16,12 +16,7 @@ with inputs as (
 ),
 
 inputs_to_build as (
-    select * from inputs
-    {% if is_incremental() %}
-    where
-        day in (select day from inputs where _batch_id > {{ newest_batch_seen() }})
-        or day not in (select day from {{ this }})
-    {% endif %}
+    {{ rows_of_days_to_build('inputs') }}
 ),
 
 measured as (

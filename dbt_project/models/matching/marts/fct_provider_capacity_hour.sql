@@ -16,12 +16,7 @@ with slot_hours as (
 ),
 
 slot_hours_to_build as (
-    select * from slot_hours
-    {% if is_incremental() %}
-    where
-        day in (select day from slot_hours where _batch_id > {{ newest_batch_seen() }})
-        or day not in (select day from {{ this }})
-    {% endif %}
+    {{ rows_of_days_to_build('slot_hours') }}
 ),
 
 measured as (
