@@ -50,3 +50,10 @@
                 ))))
         end
 {%- endmacro %}
+
+{# Columns of one branch of a union: what its rows count in, an expression each, and 0 in the others of `names`. #}
+{% macro counted_in(names, counted) -%}
+    {%- for name in names %}
+        {{- counted.get(name, '0') }} as {{ name }}{{ ',\n        ' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

@@ -48,6 +48,13 @@
     {{ return(var('ranking_newcomer_step', 5) | int) }}
 {%- endmacro %}
 
+{# What is summed of a provider's history: the numbers of int_matching__provider_history, described there. #}
+{% macro ranking_history_sums() -%}
+    {{ return([
+        "answers", "accepted", "response_minutes", "ended", "reviews", "rating_sum", "bookings", "free_slots",
+    ]) }}
+{%- endmacro %}
+
 {# The sum of a column over what was known before the row's moment; in the row's partition, events come after probes. #}
 {% macro sum_before(column, partition) -%}
     cast(coalesce(sum({{ column }}) over (

@@ -1,5 +1,11 @@
 {{ config(materialized='view', meta={'erasure': 'computed'}) }}
 
+{%- set counts = [
+    'searches', 'known_searches', 'zero_result_searches', 'filled_searches', 'requests', 'responded_requests',
+    'filled_requests', 'unfilled_requests', 'unshown_requests', 'open_slots', 'cancelled_by_customer',
+    'cancelled_by_provider', 'cancelled_by_platform', 'input_rows',
+] %}
+
 with requests as (
     select * from {{ ref('fct_request') }}
 ),
@@ -41,22 +47,17 @@ request_rows as (
         requested_at as counted_at,
         customer_id,
         cast(null as {{ uuid_type() }}) as provider_id,
-        0 as searches,
-        0 as known_searches,
-        0 as zero_result_searches,
-        0 as filled_searches,
-        1 as requests,
-        case when is_responded then 1 else 0 end as responded_requests,
-        case when is_filled then 1 else 0 end as filled_requests,
-        case when not is_filled and request_status in ('expired', 'cancelled') then 1 else 0 end as unfilled_requests,
-        case when candidate_count = 0 then 1 else 0 end as unshown_requests,
         minutes_to_first_response,
         minutes_to_match,
-        0 as open_slots,
-        0 as cancelled_by_customer,
-        0 as cancelled_by_provider,
-        0 as cancelled_by_platform,
-        1 + candidate_count + booking_count as input_rows,
+        {{ counted_in(counts, {
+            'requests': '1',
+            'responded_requests': 'case when is_responded then 1 else 0 end',
+            'filled_requests': 'case when is_filled then 1 else 0 end',
+            'unfilled_requests':
+                "case when not is_filled and request_status in ('expired', 'cancelled') then 1 else 0 end",
+            'unshown_requests': 'case when candidate_count = 0 then 1 else 0 end',
+            'input_rows': '1 + candidate_count + booking_count',
+        }) }},
         _batch_id
     from requests
 ),
@@ -68,22 +69,15 @@ search_rows as (
         searched_at as counted_at,
         cast(null as {{ uuid_type() }}) as customer_id,
         cast(null as {{ uuid_type() }}) as provider_id,
-        1 as searches,
-        case when account_id is not null then 1 else 0 end as known_searches,
-        case when is_zero_result then 1 else 0 end as zero_result_searches,
-        case when is_filled then 1 else 0 end as filled_searches,
-        0 as requests,
-        0 as responded_requests,
-        0 as filled_requests,
-        0 as unfilled_requests,
-        0 as unshown_requests,
         cast(null as bigint) as minutes_to_first_response,
         cast(null as bigint) as minutes_to_match,
-        0 as open_slots,
-        0 as cancelled_by_customer,
-        0 as cancelled_by_provider,
-        0 as cancelled_by_platform,
-        1 as input_rows,
+        {{ counted_in(counts, {
+            'searches': '1',
+            'known_searches': 'case when account_id is not null then 1 else 0 end',
+            'zero_result_searches': 'case when is_zero_result then 1 else 0 end',
+            'filled_searches': 'case when is_filled then 1 else 0 end',
+            'input_rows': '1',
+        }) }},
         _batch_id
     from searches
     where category_id is not null
@@ -96,22 +90,9 @@ slot_rows as (
         slots.starts_at as counted_at,
         cast(null as {{ uuid_type() }}) as customer_id,
         slots.provider_id,
-        0 as searches,
-        0 as known_searches,
-        0 as zero_result_searches,
-        0 as filled_searches,
-        0 as requests,
-        0 as responded_requests,
-        0 as filled_requests,
-        0 as unfilled_requests,
-        0 as unshown_requests,
         cast(null as bigint) as minutes_to_first_response,
         cast(null as bigint) as minutes_to_match,
-        1 as open_slots,
-        0 as cancelled_by_customer,
-        0 as cancelled_by_provider,
-        0 as cancelled_by_platform,
-        1 as input_rows,
+        {{ counted_in(counts, {'open_slots': '1', 'input_rows': '1'}) }},
         greatest(
             slots._batch_id, offered_categories._batch_id, coalesce(accounts._batch_id, slots._batch_id)
         ) as _batch_id
@@ -128,22 +109,14 @@ cancellation_rows as (
         booked_at as counted_at,
         cast(null as {{ uuid_type() }}) as customer_id,
         cast(null as {{ uuid_type() }}) as provider_id,
-        0 as searches,
-        0 as known_searches,
-        0 as zero_result_searches,
-        0 as filled_searches,
-        0 as requests,
-        0 as responded_requests,
-        0 as filled_requests,
-        0 as unfilled_requests,
-        0 as unshown_requests,
         cast(null as bigint) as minutes_to_first_response,
         cast(null as bigint) as minutes_to_match,
-        0 as open_slots,
-        case when cancelled_by = 'customer' then 1 else 0 end as cancelled_by_customer,
-        case when cancelled_by = 'provider' then 1 else 0 end as cancelled_by_provider,
-        case when cancelled_by = 'platform' then 1 else 0 end as cancelled_by_platform,
-        1 as input_rows,
+        {{ counted_in(counts, {
+            'cancelled_by_customer': "case when cancelled_by = 'customer' then 1 else 0 end",
+            'cancelled_by_provider': "case when cancelled_by = 'provider' then 1 else 0 end",
+            'cancelled_by_platform': "case when cancelled_by = 'platform' then 1 else 0 end",
+            'input_rows': '1',
+        }) }},
         _batch_id
     from bookings
     where is_cancelled

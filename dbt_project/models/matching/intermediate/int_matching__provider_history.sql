@@ -1,5 +1,6 @@
 {{ config(materialized='view', meta={'erasure': 'computed'}) }}
 
+{%- set sums = ranking_history_sums() %}
 {%- set ended_at = dbt.dateadd('hour', ranking_answer_hours(), 'shown_at') %}
 
 with candidates as (
@@ -27,95 +28,50 @@ combined as (
     select
         provider_id,
         responded_at as known_at,
-        1 as answers,
-        case when response = 'accepted' then 1 else 0 end as accepted,
-        least({{ minutes_between('shown_at', 'responded_at') }}, 1440) as response_minutes,
-        0 as ended,
-        0 as reviews,
-        0 as rating_sum,
-        0 as bookings,
-        0 as free_slots
+        {{ counted_in(sums, {
+            'answers': '1',
+            'accepted': "case when response = 'accepted' then 1 else 0 end",
+            'response_minutes': 'least(' ~ minutes_between('shown_at', 'responded_at') ~ ', 1440)',
+        }) }}
     from answers
     union all
     -- shown long enough ago for an answer; taken back if there is one, which counts by itself
     select
         provider_id,
         {{ ended_at }} as known_at,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        1 as ended,
-        0 as reviews,
-        0 as rating_sum,
-        0 as bookings,
-        0 as free_slots
+        {{ counted_in(sums, {'ended': '1'}) }}
     from candidates
     union all
     select
         provider_id,
         greatest(responded_at, {{ ended_at }}) as known_at,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        -1 as ended,
-        0 as reviews,
-        0 as rating_sum,
-        0 as bookings,
-        0 as free_slots
+        {{ counted_in(sums, {'ended': '-1'}) }}
     from answers
     union all
     -- known from the day after: of the day itself the hour is not known
     select
         subject_id as provider_id,
         {{ begins_at(dbt.dateadd('day', 1, 'reviewed_on')) }} as known_at,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        0 as ended,
-        1 as reviews,
-        rating as rating_sum,
-        0 as bookings,
-        0 as free_slots
+        {{ counted_in(sums, {'reviews': '1', 'rating_sum': 'rating'}) }}
     from reviews
     union all
     select
         provider_id,
         booked_at as known_at,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        0 as ended,
-        0 as reviews,
-        0 as rating_sum,
-        1 as bookings,
-        0 as free_slots
+        {{ counted_in(sums, {'bookings': '1'}) }}
     from bookings
     union all
     select
         provider_id,
         starts_at as known_at,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        0 as ended,
-        0 as reviews,
-        0 as rating_sum,
-        0 as bookings,
-        1 as free_slots
+        {{ counted_in(sums, {'free_slots': '1'}) }}
     from slots
     where slot_state = 'open'
     union all
     select
         provider_id,
         {{ dbt.dateadd('day', ranking_capacity_days(), 'starts_at') }} as known_at,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        0 as ended,
-        0 as reviews,
-        0 as rating_sum,
-        0 as bookings,
-        -1 as free_slots
+        {{ counted_in(sums, {'free_slots': '-1'}) }}
     from slots
     where slot_state = 'open'
 )

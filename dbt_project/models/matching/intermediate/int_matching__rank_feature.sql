@@ -1,3 +1,4 @@
+{%- set sums = ranking_history_sums() %}
 with pairs as (
     select * from {{ ref('int_matching__rank_pair') }}
 ),
@@ -25,14 +26,7 @@ provider_steps as (
         cast(null as {{ uuid_type() }}) as request_id,
         known_at,
         1 as is_event,
-        answers,
-        accepted,
-        response_minutes,
-        ended,
-        reviews,
-        rating_sum,
-        bookings,
-        free_slots
+        {{ sums | join(',\n        ') }}
     from history
     union all
     select
@@ -40,14 +34,7 @@ provider_steps as (
         request_id,
         requested_at as known_at,
         0 as is_event,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        0 as ended,
-        0 as reviews,
-        0 as rating_sum,
-        0 as bookings,
-        0 as free_slots
+        {{ counted_in(sums, {}) }}
     from pairs
 ),
 
@@ -56,72 +43,48 @@ provider_sums as (
         request_id,
         provider_id,
         is_event,
-        {{ sum_before('answers', 'provider_id') }} as answers,
-        {{ sum_before('accepted', 'provider_id') }} as accepted,
-        {{ sum_before('response_minutes', 'provider_id') }} as response_minutes,
-        {{ sum_before('answers + ended', 'provider_id') }} as ended_requests,
-        {{ sum_before('reviews', 'provider_id') }} as reviews,
-        {{ sum_before('rating_sum', 'provider_id') }} as rating_sum,
-        {{ sum_before('bookings', 'provider_id') }} as bookings,
-        {{ sum_before('free_slots', 'provider_id') }} as free_slots
+        {% for name in sums -%}
+        {{ sum_before(name, 'provider_id') }} as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from provider_steps
+),
+
+provider_probes as (
+    select
+        *,
+        answers + ended as ended_requests
+    from provider_sums
+    where is_event = 0
 ),
 
 -- what is usual in the whole market, by the days before the request's
 market_steps as (
     select
         {{ day_of('known_at') }} as day,
-        answers,
-        accepted,
-        response_minutes,
-        answers + ended as ended_requests,
-        reviews,
-        rating_sum
+        {{ sums | join(',\n        ') }}
     from history
     union all
     select distinct
         {{ day_of('requested_at') }} as day,
-        0 as answers,
-        0 as accepted,
-        0 as response_minutes,
-        0 as ended_requests,
-        0 as reviews,
-        0 as rating_sum
+        {{ counted_in(sums, {}) }}
     from pairs
-),
-
-market_days as (
-    select
-        day,
-        sum(answers) as answers,
-        sum(accepted) as accepted,
-        sum(response_minutes) as response_minutes,
-        sum(ended_requests) as ended_requests,
-        sum(reviews) as reviews,
-        sum(rating_sum) as rating_sum
-    from market_steps
-    group by day
 ),
 
 market_sums as (
     select
         day,
-        cast(sum(answers) over (order by day rows between unbounded preceding and 1 preceding) as bigint) as answers,
-        cast(sum(accepted) over (order by day rows between unbounded preceding and 1 preceding) as bigint) as accepted,
-        cast(sum(response_minutes) over (order by day rows between unbounded preceding and 1 preceding) as bigint)
-            as response_minutes,
-        cast(sum(ended_requests) over (order by day rows between unbounded preceding and 1 preceding) as bigint)
-            as ended_requests,
-        cast(sum(reviews) over (order by day rows between unbounded preceding and 1 preceding) as bigint) as reviews,
-        cast(sum(rating_sum) over (order by day rows between unbounded preceding and 1 preceding) as bigint)
-            as rating_sum
-    from market_days
+        {% for name in sums -%}
+        cast(sum(sum({{ name }})) over (order by day rows between unbounded preceding and 1 preceding) as bigint)
+            as {{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from market_steps
+    group by day
 ),
 
 market as (
     select
         day,
-        cast(accepted as double) / nullif(ended_requests, 0) as acceptance,
+        cast(accepted as double) / nullif(answers + ended, 0) as acceptance,
         cast(response_minutes as double) / nullif(answers, 0) as response_minutes,
         cast(rating_sum as double) / nullif(reviews, 0) as rating
     from market_sums
@@ -211,27 +174,24 @@ joined as (
             {{ z_score('pairs.price_nok', 'price_sums.prices', 'price_sums.price_sum', 'price_sums.price_squares') }},
             pairs.list_price_z
         ) as price_z,
-        ({{ rating_prior_reviews() }} * market.rating + provider_sums.rating_sum)
-        / ({{ rating_prior_reviews() }} + provider_sums.reviews) as shrunk_rating,
-        ({{ ranking_prior_answers() }} * market.response_minutes + provider_sums.response_minutes)
-        / ({{ ranking_prior_answers() }} + provider_sums.answers) as response_minutes,
-        ({{ ranking_prior_answers() }} * market.acceptance + provider_sums.accepted)
-        / ({{ ranking_prior_answers() }} + provider_sums.ended_requests) as acceptance,
-        provider_sums.free_slots,
+        ({{ rating_prior_reviews() }} * market.rating + provider_probes.rating_sum)
+        / ({{ rating_prior_reviews() }} + provider_probes.reviews) as shrunk_rating,
+        ({{ ranking_prior_answers() }} * market.response_minutes + provider_probes.response_minutes)
+        / ({{ ranking_prior_answers() }} + provider_probes.answers) as response_minutes,
+        ({{ ranking_prior_answers() }} * market.acceptance + provider_probes.accepted)
+        / ({{ ranking_prior_answers() }} + provider_probes.ended_requests) as acceptance,
+        provider_probes.free_slots,
         pair_sums.bookings as pair_bookings,
-        provider_sums.bookings as provider_bookings,
-        provider_sums.ended_requests as provider_requests,
+        provider_probes.bookings as provider_bookings,
+        provider_probes.ended_requests as provider_requests,
 
         pairs.is_shown,
-        provider_sums.ended_requests < {{ ranking_newcomer_answers() }} as is_newcomer,
+        provider_probes.ended_requests < {{ ranking_newcomer_answers() }} as is_newcomer,
 
         pairs.requested_at
     from pairs
-    inner join provider_sums
-        on
-            pairs.request_id = provider_sums.request_id
-            and pairs.provider_id = provider_sums.provider_id
-            and provider_sums.is_event = 0
+    inner join provider_probes
+        on pairs.request_id = provider_probes.request_id and pairs.provider_id = provider_probes.provider_id
     inner join price_sums
         on
             pairs.request_id = price_sums.request_id
