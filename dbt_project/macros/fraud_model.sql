@@ -1,13 +1,14 @@
 {#
-  What the model beside the rules is told about a payment. Windows and the delay are those of the Fraud Detection Handbook
-  (Le Borgne, Siblini, Lebichot, Bontempi, ULB 2022, chapter 3, "Baseline feature transformation").
-    windows        days over which a customer's spending and a provider's payments and reports are counted
+  What the model beside the rules is told about a payment. `windows` and the delay are those of the Fraud Detection
+  Handbook (Le Borgne, Siblini, Lebichot, Bontempi, ULB 2022, chapter 3, "Baseline feature transformation").
+    windows        days over which a customer's spending and a provider's payments and risk are counted
+    report_windows days over which a provider's reports, and the plain ones among them, are counted
     delay_days     after so many days without a report a payment counts as honest, until one comes
     usual_days     days before a payment from which the customer's usual amount (the median) is taken
     unusual_ratio  from so many times the usual amount on, an amount is unusual
 #}
 {% macro fraud_model_settings() -%}
-    {{ return({"windows": [1, 7, 30], "delay_days": 7, "usual_days": 90, "unusual_ratio": 2.5}) }}
+    {{ return({"windows": [1, 7, 30], "report_windows": [7, 30], "delay_days": 7, "usual_days": 90, "unusual_ratio": 2.5}) }}
 {%- endmacro %}
 
 {# A window of one party's rows: from so many days before the row up to it, or to the second before it. #}
@@ -38,7 +39,7 @@
             "provider_payments_" ~ days ~ "d", "provider_risk_" ~ days ~ "d",
         ]) -%}
     {%- endfor -%}
-    {%- for days in (7, 30) -%}
+    {%- for days in fraud_model_settings().report_windows -%}
         {%- do names.extend([
             "provider_reports_" ~ days ~ "d", "provider_plain_reports_" ~ days ~ "d", "provider_plain_risk_" ~ days ~ "d",
         ]) -%}

@@ -19,14 +19,8 @@ event as (
     select * from {{ ref("stg_fraud__event") }}
 ),
 
--- what an account states is still its own when it was last here
 last_login as (
-    select
-        account_id,
-        max(logged_in_at) as logged_in_at
-    from login
-    where is_success and logged_in_at <= {{ fraud_as_of() }}
-    group by account_id
+    {{ fraud_last_logins() }}
 ),
 
 sighting as (

@@ -8,10 +8,8 @@ spending as (
     select
         transaction_id,
         customer_id,
-        provider_id,
         amount_nok,
         at_second,
-        known_second,
         {% for days in settings.windows %}
             count(*) over {{ fraud_days("customer_id", days) }} as customer_payments_{{ days }}d,
             avg(amount_nok) over {{ fraud_days("customer_id", days) }} as customer_mean_nok_{{ days }}d,

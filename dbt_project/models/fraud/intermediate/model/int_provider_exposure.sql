@@ -123,7 +123,7 @@ counted as (
             sum(is_payment) over {{ fraud_days("provider_id", days) }} as provider_payments_{{ days }}d,
             avg(is_fraud) over {{ fraud_days("provider_id", days) }} as provider_risk_{{ days }}d,
         {% endfor %}
-        {% for days in (7, 30) %}
+        {% for days in settings.report_windows %}
             coalesce(sum(is_fraud) over {{ fraud_days("provider_id", days) }}, 0) as provider_reports_{{ days }}d,
             coalesce(sum(is_plain) over {{ fraud_days("provider_id", days) }}, 0) as provider_plain_reports_{{ days }}d,
             avg(is_plain) over {{ fraud_days("provider_id", days) }} as provider_plain_risk_{{ days }}d,
@@ -146,7 +146,7 @@ final as (
             provider_payments_{{ days }}d,
             provider_risk_{{ days }}d,
         {% endfor %}
-        {% for days in (7, 30) %}
+        {% for days in settings.report_windows %}
             provider_reports_{{ days }}d,
             provider_plain_reports_{{ days }}d,
             provider_plain_risk_{{ days }}d,

@@ -21,16 +21,7 @@ upheld as (
 ),
 
 finding as (
-    select
-        charge_id,
-        created_at as known_at
-    from {{ ref("stg_fraud__early_fraud_warning") }}
-    union all
-    select
-        charge_id,
-        created_at as known_at
-    from {{ ref("stg_fraud__dispute") }}
-    where is_fraud_claim
+    {{ fraud_reports() }}
     union all
     select
         charge.charge_id,

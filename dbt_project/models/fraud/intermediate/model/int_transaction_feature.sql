@@ -57,7 +57,7 @@ final as (
             exposure.provider_payments_{{ days }}d,
             exposure.provider_risk_{{ days }}d,
         {% endfor %}
-        {% for days in (7, 30) %}
+        {% for days in settings.report_windows %}
             exposure.provider_reports_{{ days }}d,
             exposure.provider_plain_reports_{{ days }}d,
             exposure.provider_plain_risk_{{ days }}d,

@@ -5,24 +5,15 @@
   nothing of the rate. One customer's quarrel is no rate either: the reported payments must be of several.
 -#}
 with report as (
-    select
-        charge_id,
-        created_at
-    from {{ ref("stg_fraud__early_fraud_warning") }}
-    union all
-    select
-        charge_id,
-        created_at
-    from {{ ref("stg_fraud__dispute") }}
-    where is_fraud_claim
+    {{ fraud_reports() }}
 ),
 
 reported as (
     select
         charge_id,
-        min(created_at) as reported_at
+        min(known_at) as reported_at
     from report
-    where created_at <= {{ fraud_as_of() }}
+    where known_at <= {{ fraud_as_of() }}
     group by charge_id
 ),
 

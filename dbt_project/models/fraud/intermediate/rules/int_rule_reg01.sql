@@ -13,14 +13,8 @@ with identity_check as (
     from {{ ref("stg_fraud__identity_check") }}
 ),
 
--- what is stated is still stated when its author was last here
 last_login as (
-    select
-        account_id,
-        max(logged_in_at) as logged_in_at
-    from {{ ref("stg_fraud__login") }}
-    where is_success and logged_in_at <= {{ fraud_as_of() }}
-    group by account_id
+    {{ fraud_last_logins() }}
 ),
 
 stated as (
