@@ -1,7 +1,6 @@
 {{ config(materialized='view', meta={'erasure': 'computed'}) }}
 
 {%- set sums = ranking_history_sums() %}
-{%- set ended_at = dbt.dateadd('hour', ranking_answer_hours(), 'shown_at') %}
 
 with candidates as (
     select * from {{ ref('stg_matching__request_candidate') }}
@@ -19,34 +18,40 @@ slots as (
     select * from {{ ref('stg_matching__availability_slot') }}
 ),
 
-answers as (
-    select * from candidates
-    where response in ('accepted', 'declined') and responded_at is not null
+timed as (
+    select
+        *,
+        case when response in ('accepted', 'declined') then responded_at end as answered_at,
+        {{ dbt.dateadd('hour', ranking_answer_hours(), 'shown_at') }} as ended_at
+    from candidates
 ),
 
 combined as (
     select
         provider_id,
-        responded_at as known_at,
+        answered_at as known_at,
         {{ counted_in(sums, {
             'answers': '1',
             'accepted': "case when response = 'accepted' then 1 else 0 end",
-            'response_minutes': 'least(' ~ minutes_between('shown_at', 'responded_at') ~ ', 1440)',
+            'response_minutes': 'least(' ~ minutes_between('shown_at', 'answered_at') ~ ', 1440)',
         }) }}
-    from answers
+    from timed
+    where answered_at is not null
     union all
-    -- shown long enough ago for an answer; taken back if there is one, which counts by itself
+    -- shown long enough ago for an answer, without one; taken back if one comes after all, which counts by itself
     select
         provider_id,
-        {{ ended_at }} as known_at,
+        ended_at as known_at,
         {{ counted_in(sums, {'ended': '1'}) }}
-    from candidates
+    from timed
+    where answered_at is null or answered_at > ended_at
     union all
     select
         provider_id,
-        greatest(responded_at, {{ ended_at }}) as known_at,
+        answered_at as known_at,
         {{ counted_in(sums, {'ended': '-1'}) }}
-    from answers
+    from timed
+    where answered_at > ended_at
     union all
     -- known from the day after: of the day itself the hour is not known
     select
