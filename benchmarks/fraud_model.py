@@ -6,7 +6,6 @@ disputed or warned of. The alert budget is one payment in a hundred. Beside it s
 """
 
 import argparse
-import json
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ import pyarrow as pa
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.running_world import RunningWorld, running_world
+from demo.place import read_truth
 from demo.world.spec import world_spec
 from learning.fraud.fitting import Fitting, fit_scorecard
 from learning.fraud.scorecard import Bools, Floats, log_odds
@@ -112,8 +112,7 @@ def _rules(world: RunningWorld, kinds: dict[str, str]) -> None:
 
 
 def _kinds_by_pseudonym(world: RunningWorld) -> dict[str, str]:
-    lines = (world.folder / "world" / "truth" / "fraud.jsonl").read_text().splitlines()
-    truth = {row["account_id"]: row["kind"] for row in map(json.loads, lines)}
+    truth = {row["account_id"]: row["kind"] for row in read_truth(world.folder / "world", "fraud")}
     known = accounts_by_pseudonym(world.workspace, PURPOSE, pa.table({"account_id": list(truth)}))
     pairs = zip(known["pseudonym"].to_pylist(), known["account_id"].to_pylist(), strict=True)
     return {pseudonym: truth[account] for pseudonym, account in pairs}
