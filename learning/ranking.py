@@ -23,10 +23,6 @@ NEWEST_REQUESTS = 50_000
 LEAST_REQUESTS = 50
 """Below so many requests with two different outcomes nothing is learnt."""
 
-MOST_STEPS = 100
-SMALLEST_STEP = 1e-9
-"""The learning ends when no weight moves further than this."""
-
 LONGEST_LIST = 50
 """Providers shown further down than this form no pairs with the first of the list."""
 
@@ -55,33 +51,19 @@ def fit(x: Floats, label: Floats, request: Ints) -> Weights:
     requests = len(np.unique(request[better]))
     if requests < LEAST_REQUESTS:
         return Weights(weight=None, mean=mean, scale=scale, requests=requests)
+    # Not needed to read what was learnt, and slow to load.
+    from sklearn.linear_model import LogisticRegression
+
     normal = standardised(x, mean, scale)
-    weight = logistic_weights(normal[better] - normal[worse], label[better] - label[worse])
-    return Weights(weight=weight, mean=mean, scale=scale, requests=requests)
-
-
-def logistic_weights(difference: Floats, importance: Floats) -> Floats:
-    """The weights w that minimise |w|^2 / 2 + 2 * sum(importance * ln(1 + exp(-difference @ w))), by Newton's method.
-
-    That is scikit-learn's logistic regression (C = 1, no intercept) of every pair both ways round. It is solved here
-    because loading scikit-learn takes longer than all the rest of a day's learning.
-    """
-
-    def loss(weight: Floats) -> float:
-        return float(weight @ weight / 2 + 2 * importance @ np.logaddexp(0, -difference @ weight))
-
-    weight = np.zeros(difference.shape[1])
-    for _ in range(MOST_STEPS):
-        wrong = 0.5 - 0.5 * np.tanh(difference @ weight / 2)  # the logistic function of minus the difference
-        slope = weight - 2 * difference.T @ (importance * wrong)
-        curvature = np.eye(len(weight)) + 2 * difference.T @ (difference * (importance * wrong * (1 - wrong))[:, None])
-        step = np.linalg.solve(curvature, slope)
-        while loss(weight - step) > loss(weight) and np.abs(step).max() > SMALLEST_STEP:
-            step = step / 2
-        weight = weight - step
-        if np.abs(step).max() <= SMALLEST_STEP:
-            break
-    return weight
+    difference = normal[better] - normal[worse]
+    importance = label[better] - label[worse]
+    model = LogisticRegression(fit_intercept=False, C=1.0, max_iter=500)
+    model.fit(
+        np.concatenate([difference, -difference]),
+        np.repeat([1, 0], len(difference)),
+        sample_weight=np.concatenate([importance, importance]),
+    )
+    return Weights(weight=model.coef_[0], mean=mean, scale=scale, requests=requests)
 
 
 def pairs(label: Floats, request: Ints) -> tuple[Ints, Ints]:

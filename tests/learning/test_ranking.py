@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
 
-from learning.ranking import LEAST_REQUESTS, fit, logistic_weights, pairs, scores, standardised, with_newcomers
+from learning.ranking import LEAST_REQUESTS, fit, pairs, scores, with_newcomers
 
 FEATURES = 3
 TASTE = np.array([1.5, -1.0, 0.0])
@@ -31,29 +30,6 @@ def test_a_known_taste_is_found_again() -> None:
     assert learnt.requests == 1_500
     assert learnt.weight / np.linalg.norm(learnt.weight) == pytest.approx(TASTE / np.linalg.norm(TASTE), abs=0.08)
     assert np.corrcoef(scores(x, learnt), utility)[0, 1] > 0.99
-
-
-@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0])
-def test_the_weights_are_those_of_logistic_regression(spread: float) -> None:
-    x, label, request, _ = market(300)
-    label[::5] = -0.4
-    better, worse = pairs(label, request)
-    normal = standardised(x * spread, x.mean(axis=0), x.std(axis=0))
-    difference, importance = normal[better] - normal[worse], label[better] - label[worse]
-    model = LogisticRegression(fit_intercept=False, C=1.0, tol=1e-10, max_iter=5_000).fit(
-        np.concatenate([difference, -difference]),
-        np.repeat([1, 0], len(difference)),
-        sample_weight=np.concatenate([importance, importance]),
-    )
-    assert logistic_weights(difference, importance) == pytest.approx(model.coef_[0], abs=1e-5)
-
-
-def test_what_separates_without_exception_has_a_weight_still() -> None:
-    difference = np.array([[1_000.0, 0.0]] * 500)
-    weight = logistic_weights(difference, np.ones(500))
-    assert np.isfinite(weight).all()
-    assert weight[0] > 0
-    assert weight[1] == 0
 
 
 def test_what_is_the_same_for_all_of_a_request_cannot_mislead() -> None:
