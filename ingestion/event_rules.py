@@ -65,6 +65,9 @@ TYPE_WORDS = {
 RETYPED = "retyped "
 """What the code of a field of another type begins with; the field's path follows."""
 
+BLANK = r"[ \t]*[\r\n]*"
+"""Asked of a line with its end, because DuckDB's `trim` walks through the whole of a text."""
+
 UUID = "[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 ISO_TIME = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}(:?\d{2})?)"
 
@@ -84,19 +87,18 @@ def checked_sql(now: datetime, fields: EventFields, *, with_countries: bool = Fa
     return f"""
     WITH decoded AS (
         SELECT file, line, content,
-            CASE WHEN octet_length(content) <= {MAX_LINE_BYTES} THEN rtrim(TRY(decode(content)), chr(10) || chr(13)) END AS text
+            CASE WHEN octet_length(content) <= {MAX_LINE_BYTES} THEN TRY(decode(content)) END AS text
         FROM line
     ), documents AS (
         SELECT *, CASE WHEN json_valid(text) THEN text END AS document FROM decoded
     ), extracted AS (
         SELECT *,
-            json_type(document, {_paths(FIELDS)}) AS types,
+            json_type(document, {_paths((*FIELDS, *kept))}) AS types,
             json_extract_string(document, {_paths(TEXTS)}) AS texts,
             json_keys(document, {_paths(OBJECTS)}) AS names,
-            json_extract(document, {_paths(("$.type", *kept))}) AS kept,
-            json_type(document, {_paths(("$.type", *kept))}) AS kept_types
+            json_extract(document, {_paths(("$.type", *kept))}) AS kept
         FROM documents
-        WHERE text IS NULL OR trim(text, ' ' || chr(9)) <> ''
+        WHERE text IS NULL OR NOT regexp_full_match(text, '{BLANK}')
     ), named AS (
         SELECT *,
             {_text("$.messageId")} AS message_id, {_text("$.type")} AS type, nullif({_text("$.event")}, '') AS event,
@@ -107,7 +109,7 @@ def checked_sql(now: datetime, fields: EventFields, *, with_countries: bool = Fa
     ), judged AS (
         SELECT *, CASE
 {reasons}
-        END AS reason_code, {_retyped(fields)} AS retyped
+        END AS reason_code, {_retyped(fields)} AS retyped{_exact(fields)}
         FROM named
     )
     SELECT file, line, reason_code, CASE WHEN reason_code IS NOT NULL OR retyped IS NOT NULL THEN content END AS content,
@@ -140,8 +142,19 @@ def _payload(fields: EventFields) -> str:
     return payload_sql(
         ENVELOPE_SQL,
         [field.path for field in fields.kept if field.path != COUNTRY],
-        lambda path: COARSENED[path](f"({value(path)} ->> '$')") if path in COARSENED else value(path),
+        lambda path: COARSENED[path](_exact_name(path)) if path in COARSENED else value(path),
     )
+
+
+def _exact(fields: EventFields) -> str:
+    """Columns with the texts that are going to be reduced: within a CASE, each mention of an expression is worked out anew."""
+    value = _kept_value(fields)
+    paths = [field.path for field in fields.kept if field.path in COARSENED]
+    return "".join(f", {value(path)} ->> '$' AS {_exact_name(path)}" for path in paths)
+
+
+def _exact_name(path: str) -> str:
+    return f'"exact {path}"'
 
 
 def _essential_payload(fields: EventFields) -> str:
@@ -163,9 +176,9 @@ def _kept_value(fields: EventFields) -> Callable[[str], str]:
 def _retyped(fields: EventFields) -> str:
     """The code of the first kept field whose JSON type is not what the policy says."""
     cases = "".join(
-        f" WHEN coalesce(kept_types[{place}], 'NULL') NOT IN ({_quoted(('NULL', *JSON_TYPES[field.type]))}) "
+        f" WHEN coalesce(types[{place}], 'NULL') NOT IN ({_quoted(('NULL', *JSON_TYPES[field.type]))}) "
         f"THEN '{RETYPED}{field.path}'"
-        for place, field in enumerate(fields.kept, start=2)
+        for place, field in enumerate(fields.kept, start=len(FIELDS) + 1)
         if field.path != COUNTRY
     )
     return f"CASE{cases} END" if cases else "CAST(NULL AS VARCHAR)"
