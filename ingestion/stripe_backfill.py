@@ -118,7 +118,7 @@ def _portions(
                 position = portion.position
                 yield portion
     if has_accounts:
-        yield from _connected(api, answers, reading, left, position)
+        yield from _connected(answers, reading, left, position)
 
 
 def _platform(api: StripeApi, pool: Executor, reading: Reading, position: Position) -> Iterator[Portion]:
@@ -169,25 +169,36 @@ def _within(window: Window) -> dict[str, Any]:
     return {"created": bounds} if bounds else {}
 
 
+def _rows_of_account(api: StripeApi, reading: Reading, account_id: str) -> Rows | None:
+    """What `of_account` gives, as rows: they wait in much less memory than objects do."""
+    values = of_account(api, reading, account_id)
+    if values is None:
+        return None
+    rows = Rows()
+    for value in values:
+        add_with_nested(api, rows, reading, value, account_id)
+    return rows
+
+
 def _asked_ahead(
     api: StripeApi, pool: Executor, reading: Reading, accounts: Sequence[Account]
-) -> Iterator[list[Object] | None]:
-    """What `of_account` gives for each, in order; the first ACCOUNTS_AHEAD are asked for right away."""
-    begun = deque(pool.submit(of_account, api, reading, one.account_id) for one in accounts[:ACCOUNTS_AHEAD])
+) -> Iterator[Rows | None]:
+    """Each account's rows, in order; the first ACCOUNTS_AHEAD are asked for right away."""
+    begun = deque(pool.submit(_rows_of_account, api, reading, one.account_id) for one in accounts[:ACCOUNTS_AHEAD])
 
-    def answers() -> Iterator[list[Object] | None]:
+    def answers() -> Iterator[Rows | None]:
         for position in range(len(accounts)):
             answer = begun.popleft().result()
             if position + ACCOUNTS_AHEAD < len(accounts):
-                begun.append(pool.submit(of_account, api, reading, accounts[position + ACCOUNTS_AHEAD].account_id))
+                following = accounts[position + ACCOUNTS_AHEAD].account_id
+                begun.append(pool.submit(_rows_of_account, api, reading, following))
             yield answer
 
     return answers()
 
 
 def _connected(
-    api: StripeApi,
-    answers: Iterator[list[Object] | None],
+    answers: Iterator[Rows | None],
     reading: Reading,
     accounts: Sequence[Account],
     position: Position,
@@ -196,10 +207,9 @@ def _connected(
     for first in range(0, len(accounts), PORTION_ACCOUNTS):
         group = accounts[first : first + PORTION_ACCOUNTS]
         rows, unreadable = Rows(), 0
-        for account, values in zip(group, islice(answers, len(group)), strict=True):
-            unreadable += values is None
-            for value in values or ():
-                add_with_nested(api, rows, reading, value, account.account_id)
+        for answer in islice(answers, len(group)):
+            unreadable += answer is None
+            rows.update(answer or Rows())
         position = replace(position, accounts_below=group[-1].created)
         yield Portion(reading=reading, rows=rows, position=position, unreadable=unreadable)
 

@@ -50,6 +50,11 @@ class Rows:
         text = orjson.dumps({"id": object_id, "object": entry.name, **said}).decode()
         self._put(entry, (object_id, account, None, True, text))
 
+    def update(self, other: "Rows") -> None:
+        """Take in others, fetched later."""
+        for table, rows in other.by_table.items():
+            self.by_table.setdefault(table, {}).update(rows)
+
     def ids(self, table: str) -> set[str]:
         return set(self.by_table.get(table, ()))
 

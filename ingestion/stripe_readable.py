@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -19,6 +20,8 @@ AMOUNTS = ("amount", "amount_reversed", "amount_refunded")
 LATEST = 1 << 36
 """Far beyond any time that can be meant, and still one that every part of the pipeline can hold."""
 _ID = re.compile(r"[A-Za-z0-9_.:@+=-]{1,255}")
+_FLAG = (bool, NoneType)
+_NO_AMOUNT = (str, list, dict, float, bool)
 
 REASONS = {
     "no_object": "it is no JSON object",
@@ -86,11 +89,11 @@ def fault_of(value: Any, *, needs_created: bool) -> str | None:
             return "created"
     elif isinstance(created, bool) or not isinstance(created, int) or not 0 <= created < LATEST:
         return "created"
-    if not isinstance(value.get("deleted"), bool | None):
+    if not isinstance(value.get("deleted"), _FLAG):
         return "deleted"
     if not all(_is_list(value.get(name)) for name in LISTS_INSIDE):
         return "list"
-    if any(isinstance(value.get(name), str | list | dict | float | bool) for name in AMOUNTS):
+    if any(isinstance(value.get(name), _NO_AMOUNT) for name in AMOUNTS):
         return "amount"
     return None if value.get("object") != "event" or _is_event(value) else "event"
 
@@ -100,7 +103,7 @@ def _is_list(inside: Any) -> bool:
     return inside is None or (
         isinstance(inside, dict)
         and ("data" not in inside or isinstance(inside["data"], list))
-        and isinstance(inside.get("has_more"), bool | None)
+        and isinstance(inside.get("has_more"), _FLAG)
     )
 
 

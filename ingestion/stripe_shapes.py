@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -31,6 +32,11 @@ class ObjectShape:
     classified: frozenset[str]
     used: Mapping[str, str]
 
+    @cached_property
+    def deep(self) -> tuple[tuple[str, ...], ...]:
+        """The used paths below the top, by their names."""
+        return tuple(tuple(path.split(".")) for path in self.used if "." in path)
+
 
 class ChangedShapeError(Exception):
     """A field that is used has another type, or is gone. The text names table and field, never a value."""
@@ -54,14 +60,14 @@ class ShapeWatch:
         shape = self.shapes.get(table)
         if shape is None:
             return value
-        deep = tuple(type(_walk(value, path)) for path in shape.used if "." in path)
+        deep = tuple([type(_walk(value, names)) for names in shape.deep])
         signature = (tuple(value), tuple(map(type, value.values())), deep)
         expanded = self._known[table].get(signature)
         if expanded is None:
             expanded = _expanded_paths(shape, value)
             with self._lock:
                 self._present[table].update(value)
-                if not any(_walk(value, path) == REDACTED for path in shape.used):  # whose type says nothing
+                if not any(_walk(value, path.split(".")) == REDACTED for path in shape.used):  # whose type says nothing
                     self._known[table][signature] = expanded
         for path in expanded:
             value = _with_id(value, path.split("."))
@@ -95,8 +101,8 @@ def _expanded_paths(shape: ObjectShape, value: Mapping[str, Any]) -> tuple[str, 
     """The used fields that hold an object in the place of its id. Raises ChangedShapeError."""
     expanded = []
     for path, kind in shape.used.items():
-        found = _walk(value, path)
-        if kind == "text" and isinstance(found, Mapping) and isinstance(found.get("id"), str):
+        found = _walk(value, path.split("."))
+        if kind == "text" and isinstance(found, dict) and isinstance(found.get("id"), str):
             expanded.append(path)
         elif found is not None and found != REDACTED and not _is_a(found, kind):
             raise ChangedShapeError(
@@ -119,9 +125,9 @@ def _is_a(value: object, kind: str) -> bool:
     return isinstance(value, types) and (bool in types or not isinstance(value, bool))
 
 
-def _walk(value: Any, path: str) -> Any:
-    for name in path.split("."):
-        if not isinstance(value, Mapping):
+def _walk(value: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        if not isinstance(value, dict):
             return None
         value = value.get(name)
     return value
