@@ -7,7 +7,6 @@ A name may be a person's (sole proprietors): it is for comparing at once, and is
 """
 
 import logging
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 import tenacity
+
+from ingestion.pacing import Pacer
 
 for _logger in ("httpx", "httpcore"):
     logging.getLogger(_logger).setLevel(logging.WARNING)  # below that they name each address, and so the number in it
@@ -65,12 +66,12 @@ def ask(
         wait=_Patience(first_wait_seconds),
         reraise=True,
     )
-    pace = _Pace(per_second)
+    pacer = Pacer(endpoint_rate=per_second, total_rate=per_second)
     silent = 0
     headers = {"Accept": "application/json", "User-Agent": "leii-insight"}
     with httpx.Client(timeout=TIMEOUT_SECONDS, headers=headers, trust_env=not is_own) as client:
         for number in numbers:
-            found = _look_up(client, retrying, pace, api_base, number)
+            found = _look_up(client, retrying, pacer, api_base, number)
             silent = 0 if found.is_answered else silent + 1
             yield number, found
             if silent == GIVE_UP_AFTER:
@@ -78,13 +79,13 @@ def ask(
 
 
 def _look_up(
-    client: httpx.Client, retrying: tenacity.Retrying, pace: "_Pace", api_base: str, number: str
+    client: httpx.Client, retrying: tenacity.Retrying, pacer: Pacer, api_base: str, number: str
 ) -> Organisation:
     """Among the organisations, and if it is none of them among the branches."""
     found = NO_ANSWER
     for path in PATHS:
         try:
-            status, body = retrying(_get, client, pace, f"{api_base}/{path}/{number}")
+            status, body = retrying(_get, client, pacer, f"{api_base}/{path}/{number}")
         except (_Retry, httpx.HTTPError, httpx.InvalidURL):
             return NO_ANSWER
         found = read_answer(number, status, body)
@@ -93,8 +94,8 @@ def _look_up(
     return found
 
 
-def _get(client: httpx.Client, pace: "_Pace", url: str) -> tuple[int, bytes]:
-    pace.wait()
+def _get(client: httpx.Client, pacer: Pacer, url: str) -> tuple[int, bytes]:
+    pacer.wait("enheter")
     with client.stream("GET", url) as response:
         if response.status_code in _RETRIED:
             raise _Retry(_retry_after(response.headers.get("Retry-After", "")))
@@ -154,17 +155,3 @@ class _Patience(tenacity.wait.wait_base):
         if isinstance(error, _Retry) and error.after is not None:
             return error.after
         return self._doubling(retry_state)
-
-
-class _Pace:
-    """No more than so many requests a second, retries too."""
-
-    def __init__(self, per_second: float) -> None:
-        self._between = 1.0 / per_second
-        self._next = time.monotonic()
-
-    def wait(self) -> None:
-        now = time.monotonic()
-        if now < self._next:
-            time.sleep(self._next - now)
-        self._next = max(now, self._next) + self._between

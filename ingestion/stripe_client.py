@@ -7,7 +7,6 @@ point, the HTTP client: no request starts before its turn, and 429 and answers t
 import logging
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 import stripe
 
+from ingestion.pacing import Pacer
 from ingestion.stripe_readable import Unreadable
 from ingestion.stripe_shapes import ShapeWatch
 
@@ -26,41 +26,12 @@ API_VERSION = "2026-10-28.endive"
 ENDPOINT_RATE = 23.0
 TOTAL_RATE = 95.0
 NETWORK_RETRIES = 8
-HOLD_SECONDS = 0.5  # how long everybody leaves a limit alone that somebody has met
 
 _WORD = re.compile(r"[a-z_]+|v1")
 
 # Stripe answers one of these about an object, or a connected account, that is no longer there for this key.
 CLOSED_ACCOUNT = "account_invalid"
 GONE_CODES = frozenset({"resource_missing", CLOSED_ACCOUNT})
-
-
-class Pacer:
-    """Gives every request its turn; safe among threads. Rates are requests a second."""
-
-    def __init__(self, endpoint_rate: float = ENDPOINT_RATE, total_rate: float = TOTAL_RATE) -> None:
-        self._endpoint_gap = 1.0 / endpoint_rate
-        self._total_gap = 1.0 / total_rate
-        self._next: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def wait(self, endpoint: str) -> None:
-        """Return when a request to the endpoint may start. Evenly spaced, so that no one-second window overflows."""
-        self._take(endpoint, self._endpoint_gap)
-        self._take("", self._total_gap)
-
-    def hold(self, endpoint: str) -> None:
-        """Let nobody start there for a moment ("": anywhere): others use the same limit."""
-        with self._lock:
-            self._next[endpoint] = max(self._next.get(endpoint, 0.0), time.monotonic() + HOLD_SECONDS)
-
-    def _take(self, name: str, gap: float) -> None:
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._next.get(name, 0.0))
-            self._next[name] = turn + gap
-        if turn > now:
-            time.sleep(turn - now)
 
 
 class PacedHttpClient(stripe.RequestsClient):
@@ -174,7 +145,7 @@ def open_api(
 ) -> StripeApi:
     """A client of our own with its own key: nothing of the package's module-level settings is used or changed."""
     _silence_bodies()
-    http = PacedHttpClient(pacer or Pacer())
+    http = PacedHttpClient(pacer or Pacer(endpoint_rate=ENDPOINT_RATE, total_rate=TOTAL_RATE))
     addresses: dict[str, str] = {"api": api_base.rstrip("/")} if api_base else {}
     client = stripe.StripeClient(
         api_key,

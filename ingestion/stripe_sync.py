@@ -12,9 +12,10 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from ingestion.landing import Landing, Write
+from ingestion.pacing import Pacer
 from ingestion.quarantine import Quarantine
 from ingestion.stripe_backfill import Portion, backfill
-from ingestion.stripe_client import NETWORK_RETRIES, Pacer, RefusalError, StripeApi, endpoint_of, open_api
+from ingestion.stripe_client import NETWORK_RETRIES, RefusalError, StripeApi, endpoint_of, open_api
 from ingestion.stripe_cursors import OLDEST_CURSOR, SOURCE, Position, as_cursor, load, start
 from ingestion.stripe_events import newest_event
 from ingestion.stripe_follow import Clock, follow

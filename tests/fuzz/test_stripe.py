@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from ingestion.landing import open_landing
+from ingestion.pacing import Pacer
 from ingestion.quarantine import CONTENT_LIMIT, Quarantine
-from ingestion.stripe_client import Pacer
 from ingestion.stripe_objects import BY_NAME
 from ingestion.stripe_sync import StripePull, pull_stripe
 from pseudonymisation.loading import load_purpose, register_people

@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from ingestion.stripe_client import HOLD_SECONDS, Pacer, endpoint_of
+from ingestion.pacing import HOLD_SECONDS, Pacer
+from ingestion.stripe_client import endpoint_of
 from ingestion.stripe_objects import BY_NAME, STRIPE_TYPES, readings
 
 
