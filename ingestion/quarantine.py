@@ -78,18 +78,16 @@ class Quarantine:
 
     def list(self, *, with_content: bool = False) -> pa.Table:
         """What is kept, newest first; with `with_content` the raw bytes too."""
-        left_out = "" if with_content else "EXCLUDE (content)"
-        with self._connect() as con:
-            kept = self._relation(self._files())
-            query = f"SELECT * {left_out} FROM {kept} ORDER BY quarantined_at DESC, source, position, line"
-            return con.sql(query).to_arrow_table()
+        return self._listed("*" if with_content else "* EXCLUDE (content)")
 
     def identified(self, *, with_content: bool = False) -> pa.Table:
         """As `list`, with `row_id`: a keyed hash by which `remove` knows the row, and from which nothing can be read."""
-        left_out = "" if with_content else "EXCLUDE (content)"
+        return self._listed(f"{_ROW_ID} AS row_id, {'*' if with_content else '* EXCLUDE (content)'}")
+
+    def _listed(self, columns: str) -> pa.Table:
         with self._connect() as con:
             kept = self._relation(self._files())
-            query = f"SELECT {_ROW_ID} AS row_id, * {left_out} FROM {kept} ORDER BY quarantined_at DESC, source, position, line"
+            query = f"SELECT {columns} FROM {kept} ORDER BY quarantined_at DESC, source, position, line"
             return con.sql(query).to_arrow_table()
 
     def counts(self) -> Sequence[dict[str, Any]]:
@@ -201,11 +199,6 @@ class Quarantine:
             row_key = self._workspace.keyring.zone_key("quarantine", "row_id").hex()
             con.execute("SET VARIABLE quarantine_row_key = ?", [row_key])
             yield con
-
-
-def expire_quarantine(workspace: Workspace) -> int:
-    """Remove what has been kept long enough by the workspace's time. Returns the number of files."""
-    return Quarantine(workspace).remove_expired(workspace.now)
 
 
 def _fresh_rows(kept: str) -> str:

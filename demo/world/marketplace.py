@@ -12,7 +12,7 @@ import polars as pl
 
 from demo.world import places, texts
 from demo.world.categories import CATEGORIES, field, season_matrix
-from demo.world.randomness import Floats, Ints, frame_of, generator, pair_uniform, text_series
+from demo.world.randomness import Floats, Ints, frame_of, pair_uniform, text_series
 from demo.world.spec import DAY, HISTORY, HOUR
 
 MOST_CANDIDATES = 6
@@ -309,8 +309,3 @@ def candidate_versions(people: pl.DataFrame, candidates: pl.DataFrame) -> pl.Dat
         response=pl.lit("pending"), responded_at=pl.lit(None, pl.Int64), valid_from=pl.col("shown_at")
     )
     return pl.concat([shown, answered.select(shown.columns)])
-
-
-def history_generator(seed: int, step: int) -> np.random.Generator:
-    """The generator of the marketplace."""
-    return generator(seed, "marketplace", step)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.quarantine import Quarantine, QuarantinedRow, expire_quarantine
+from ingestion.quarantine import Quarantine, QuarantinedRow
 from storage import Workspace
 from tests.ingestion.conftest import NOW
 
@@ -83,7 +83,7 @@ def test_after_fourteen_days_a_row_is_gone_down_to_the_bytes(
 ) -> None:
     Quarantine(workspace).add([broken()])
     later = workspace_at(NOW + age)
-    assert expire_quarantine(later) == 1 - kept
+    assert Quarantine(later).remove_expired(later.now) == 1 - kept
     assert Quarantine(later).list().num_rows == kept
     assert len(list(workspace.home.quarantine.iterdir())) == kept
 
@@ -93,7 +93,7 @@ def test_rows_of_other_days_stay_when_one_expires(
 ) -> None:
     Quarantine(workspace).add([broken(1)])
     Quarantine(workspace_at(NOW + timedelta(days=3))).add([broken(2)])
-    expire_quarantine(workspace_at(NOW + timedelta(days=15)))
+    Quarantine(workspace).remove_expired(NOW + timedelta(days=15))
     assert Quarantine(workspace).list()["line"].to_pylist() == [2]
 
 
