@@ -132,7 +132,7 @@ def _unpublished(connection: Connection, publication: str, found: Found) -> str 
     """Why a table's changes would not all come, with what the app team has to do."""
     name = found.table.name
     there = connection.execute(
-        "select to_jsonb(p) -> 'attnames' as columns, to_jsonb(p) ->> 'rowfilter' as row_filter, c.relreplident as identity, "
+        "select to_jsonb(p) -> 'attnames' as columns, to_jsonb(p) ->> 'rowfilter' as row_filter, c.relreplident::text as identity, "
         "(select array_agg(a.attname::text) from pg_index as i join pg_attribute as a on a.attrelid = c.oid "
         " and a.attnum = any(i.indkey) where i.indrelid = c.oid "
         " and case c.relreplident when 'd' then i.indisprimary else i.indisreplident end) as key "
@@ -150,7 +150,7 @@ def _unpublished(connection: Connection, publication: str, found: Found) -> str 
     ]
     if hidden:
         return f"table app.{name}: publication {publication} leaves out the columns {', '.join(hidden)}"
-    if there["identity"] != b"f" and there["identity"] != "f" and not set(found.table.key) <= set(there["key"] or ()):
+    if there["identity"] != "f" and not set(found.table.key) <= set(there["key"] or ()):
         return (
             f"table app.{name}: its replica identity does not hold the key {', '.join(found.table.key)}, so that a deleted "
             f"row cannot be told: ALTER TABLE app.{name} REPLICA IDENTITY FULL, or give it that primary key"

@@ -15,6 +15,7 @@ from ingestion.app_db_queries import numeric_type
 from ingestion.app_db_tables import TEXT_TYPES, Column, quoted
 from ingestion.pgoutput import Delete, Insert, Relation, Unsent, Update, Value, Values
 from ingestion.source_tables import SourceTable
+from storage import count
 
 FLUSH_ROWS = 20_000
 DUCKDB_TYPES = {
@@ -108,8 +109,7 @@ class Staged:
             yield found[start : start + at_once]
 
     def count(self, kind: str) -> int:
-        found = self.con.execute(f"SELECT count(*) FROM {self.name} WHERE _is = ?", [kind]).fetchone()
-        return int(found[0]) if found else 0
+        return count(self.con, f"SELECT count(*) FROM {self.name} WHERE _is = ?", [kind])
 
     def rows_sql(self) -> str:
         """The rows that came whole, with landing's types."""

@@ -8,7 +8,7 @@ pass's snapshot, and left out of the stream, so that they cost no other row.
 from collections.abc import Sequence
 
 from ingestion.app_db_queries import Snapshot, numeric_type
-from ingestion.app_db_tables import Column, landing_expression, quoted, server_expression
+from ingestion.app_db_tables import Column, landing_expression, literal_text, quoted, server_expression
 from ingestion.quarantine import Quarantine, QuarantinedRow
 from ingestion.source_tables import SourceTable
 
@@ -56,7 +56,7 @@ def set_aside(
     bad = [column for column in columns if _test(column)]
     if not bad:
         return 0
-    named = ", ".join(f"CASE WHEN {_is_bad(column)} THEN '{_literal(column.name)}' END" for column in bad)
+    named = ", ".join(f"CASE WHEN {_is_bad(column)} THEN {literal_text(column.name)} END" for column in bad)
     values = ", ".join(f"{server_expression(column)} AS {quoted(column.name)}" for column in columns)
     query = (
         f"SELECT concat_ws(', ', {named}) AS bad, (SELECT row_to_json(kept)::text FROM (SELECT {values}) AS kept) AS content "
@@ -83,7 +83,3 @@ def _is_bad(column: Column) -> str:
 def _test(column: Column) -> str | None:
     """What is true of a bad value, with {0} for the value; None if there is none of the type."""
     return "array_ndims({0}) > 1 OR array_lower({0}, 1) <> 1" if column.category == "A" else _BAD.get(column.type_name)
-
-
-def _literal(name: str) -> str:
-    return name.replace("'", "''")
