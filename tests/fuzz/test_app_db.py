@@ -11,22 +11,17 @@ from ingestion.app_db_pass import TablePull
 from ingestion.app_db_source import AppDbSource
 from ingestion.landing import open_landing
 from ingestion.quarantine import Quarantine
-from pseudonymisation.loading import PurposeLoad, load_purpose, register_people
 from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.source_tables import app_db_tables
 from storage import Workspace
 from tests.fuzz.app_rows import fill
+from tests.fuzz.loading import load_for
 
 
 def pull(workspace: Workspace, dsn: str) -> dict[str, TablePull]:
     with open_landing(workspace) as landing:
         pull = pull_app_db(workspace, landing, AppDbSource(dsn=dsn), tables=app_db_tables(load_policy()))
     return {one.table: one for one in pull.tables if one.is_listed}
-
-
-def load(workspace: Workspace, purpose: str) -> PurposeLoad:
-    with open_landing(workspace) as landing:
-        return load_purpose(workspace, landing, load_policy(), purpose)
 
 
 def play(workspace: Workspace, app_db: DemoPostgres, seed: int, rows: int, purposes: Iterable[str]) -> int:
@@ -40,15 +35,12 @@ def play(workspace: Workspace, app_db: DemoPostgres, seed: int, rows: int, purpo
         assert pulls[name].quarantined == set_aside
         assert pulls[name].rows + set_aside == count, name
     assert sum(one.quarantined for one in pulls.values()) > 0
-    with open_landing(workspace) as landing:
-        register_people(workspace, landing, load_policy())
     policy = load_policy()
-    for purpose in purposes:
-        done = load(workspace, purpose).tables
+    for purpose, load in load_for(workspace, purposes).items():
         for table in policy.tables_of(purpose):
             if table.source != "app_db" or table.name not in there:
                 continue
-            one = done[table.stored_name]
+            one = load.tables[table.stored_name]
             assert one.loaded + one.refused_unmapped + one.refused_erased == pulls[table.name].rows, (
                 purpose,
                 table.name,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from ingestion.events import EventsPull, pull_events
 from ingestion.landing import open_landing
 from ingestion.quarantine import Quarantine
-from pseudonymisation.loading import load_purpose, register_people
 from pseudonymisation.policy.reading import load_policy
 from storage import Home, Workspace
 from tests.fuzz.broken import break_line
 from tests.fuzz.events import check_accounts, write_broken_files
+from tests.fuzz.loading import load_for
 from tests.ingestion.conftest import NOW
 from tests.ingestion.event_lines import WANTED, as_line, event, landed_events
 
@@ -42,16 +42,6 @@ def play(workspace: Workspace, root: Path, seed: int, inputs: int, purposes: Ite
     check_accounts(root, planted, done, landed, [(row["position"], row["line"]) for row in rows])
     assert pull(workspace, root).lines == 0
     load_for(workspace, purposes)
-
-
-def load_for(workspace: Workspace, purposes: Iterable[str]) -> None:
-    """Whatever has landed, the purposes take it."""
-    policy = load_policy()
-    with open_landing(workspace) as landing:
-        register_people(workspace, landing, policy)
-        for purpose in purposes:
-            load_purpose(workspace, landing, policy, purpose)
-            assert not landing.pending(purpose)
 
 
 @pytest.mark.slow

@@ -16,9 +16,9 @@ from ingestion.pacing import Pacer
 from ingestion.quarantine import CONTENT_LIMIT, Quarantine
 from ingestion.stripe_objects import BY_NAME
 from ingestion.stripe_sync import StripePull, pull_stripe
-from pseudonymisation.loading import load_purpose, register_people
 from pseudonymisation.policy.reading import load_policy
 from storage import Workspace
+from tests.fuzz.loading import load_for
 from tests.ingestion.stripe_market import Market, landed, play_on, served, show, small_market
 
 ROOT = Path(__file__).parents[2]
@@ -80,15 +80,6 @@ def check_accounts(workspace: Workspace, market: Market, done: StripePull, log: 
         content = orjson.dumps(made, option=orjson.OPT_SORT_KEYS)[:CONTENT_LIMIT]
         assert is_landed or content in kept, one
     return len(bad)
-
-
-def load_for(workspace: Workspace, purposes: Iterable[str]) -> None:
-    policy = load_policy()
-    with open_landing(workspace) as landing:
-        register_people(workspace, landing, policy)
-        for purpose in purposes:
-            load_purpose(workspace, landing, policy, purpose)
-            assert not landing.pending(purpose)
 
 
 def play(workspace: Workspace, folder: Path, seed: int, share: float, purposes: Iterable[str]) -> int:

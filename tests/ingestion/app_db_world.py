@@ -1,7 +1,7 @@
 """A small world in the app's own schema, the tables that are read of it, and what a reader of landing ends up with."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, LiteralString
 
@@ -171,6 +171,28 @@ def execute(dsn: str, *statements: LiteralString) -> None:
     with psycopg.connect(dsn) as connection:
         for statement in statements:
             connection.execute(statement)
+
+
+class EndingSessions(tuple[SourceTable, ...]):
+    """The tables; so many times that they are gone through, Leii's sessions are ended by the server on the way."""
+
+    times: int
+    admin_dsn: str
+
+    def __new__(cls, tables: Sequence[SourceTable], *, admin_dsn: str, times: int) -> "EndingSessions":
+        made = super().__new__(cls, tables)
+        made.admin_dsn, made.times = admin_dsn, times
+        return made
+
+    def __iter__(self) -> Iterator[SourceTable]:
+        for number, table in enumerate(super().__iter__()):
+            if number == 3 and self.times:
+                self.times -= 1
+                execute(
+                    self.admin_dsn,
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leii'",
+                )
+            yield table
 
 
 def pull_and_apply(

@@ -26,6 +26,7 @@ from tests.ingestion.app_db_world import (
     PROFILE,
     SURVEY,
     TABLES,
+    EndingSessions,
     Mirror,
     assert_equal,
     change_at_random,
@@ -312,28 +313,10 @@ def test_all_tables_are_read_at_the_same_moment(workspace: Workspace, filled: De
     assert_equal(mirror, filled.admin_dsn)
 
 
-class EndingSessions(tuple[SourceTable, ...]):
-    """The tables; a given number of times that they are gone through, Leii's sessions are ended by the server on the way."""
-
-    times: int
-    admin_dsn: str
-
-    def __iter__(self) -> Iterator[SourceTable]:
-        for number, table in enumerate(super().__iter__()):
-            if number == 3 and self.times:
-                self.times -= 1
-                execute(
-                    self.admin_dsn,
-                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leii'",
-                )
-            yield table
-
-
 def test_a_pass_whose_session_is_ended_begins_again_and_lands_nothing_twice(
     workspace: Workspace, filled: DemoPostgres, mirror: Mirror
 ) -> None:
-    tables = EndingSessions(TABLES)
-    tables.times, tables.admin_dsn = 1, filled.admin_dsn
+    tables = EndingSessions(TABLES, admin_dsn=filled.admin_dsn, times=1)
     with open_landing(workspace) as landing:
         pull = pull_app_db(workspace, landing, AppDbSource(dsn=filled.reader_dsn), tables=tables)
         mirror.apply_pending(landing)
@@ -347,8 +330,7 @@ def test_a_pass_whose_session_is_ended_begins_again_and_lands_nothing_twice(
 def test_a_server_that_ends_every_session_is_told_and_the_next_pass_goes_on_from_there(
     workspace: Workspace, filled: DemoPostgres, mirror: Mirror
 ) -> None:
-    tables = EndingSessions(TABLES)
-    tables.times, tables.admin_dsn = 99, filled.admin_dsn
+    tables = EndingSessions(TABLES, admin_dsn=filled.admin_dsn, times=99)
     with open_landing(workspace) as landing, pytest.raises(LeiiError, match="the next run goes on from there"):
         pull_app_db(workspace, landing, AppDbSource(dsn=filled.reader_dsn), tables=tables)
     pulls = pull_and_apply(workspace, filled.reader_dsn, mirror)

@@ -26,6 +26,7 @@ from tests.ingestion.app_db_world import (
     REQUEST,
     SURVEY,
     TABLES,
+    EndingSessions,
     Mirror,
     assert_equal,
     change_at_random,
@@ -322,23 +323,11 @@ def test_a_mass_deletion_is_not_believed(
 def test_a_pass_whose_session_is_ended_begins_again(
     workspace: Workspace, filled: DemoPostgres, source: AppDbSource, mirror: Mirror
 ) -> None:
-    ended = False
-
-    class EndingTables(tuple[object, ...]):
-        def __iter__(self) -> Iterator[object]:
-            nonlocal ended
-            if not ended:
-                ended = True
-                execute(
-                    filled.admin_dsn,
-                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'leii'",
-                )
-            yield from super().__iter__()
-
+    tables = EndingSessions(TABLES, admin_dsn=filled.admin_dsn, times=1)
     with open_landing(workspace) as landing:
-        pull = pull_app_db(workspace, landing, source, tables=EndingTables(TABLES))  # type: ignore[arg-type]
+        pull = pull_app_db(workspace, landing, source, tables=tables)
         mirror.apply_pending(landing)
-    assert ended
+    assert tables.times == 0
     assert [one.error for one in pull.tables if one.error] == []
     assert "began again" in pull.notes[0]
     assert_equal(mirror, filled.admin_dsn)
