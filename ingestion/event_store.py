@@ -5,8 +5,9 @@ thousand days. Of these are listed: every folder that has never been listed, or 
 every folder from LOOK_BACK_DAYS before the newest one on, for files that come late; and OLDER_FOLDERS_A_PASS of the
 older ones in turn, so that a file that is later still is found when its folder's turn comes, and never lost. A pass
 over a root without news thus makes at most 2 + LOOK_BACK_DAYS + OLDER_FOLDERS_A_PASS requests, however many files
-there are, as long as no folder of those holds more than a thousand. Within a folder a file is new if the manifest does not know it, or
-knows it with another size or time: one that has grown is read again, and message ids tell what of it is known.
+there are, as long as no folder of those holds more than a thousand and none is dated in the future. Within a folder a
+file is new if the manifest does not know it, or knows it with another size or time: one that has grown is read again, and
+message ids tell what of it is known.
 """
 
 import hashlib

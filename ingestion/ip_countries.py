@@ -12,6 +12,7 @@ import duckdb
 from ingestion.event_reduction import network
 from storage import LeiiError
 
+_FORM = "CSV without a header, each line a first address, a last address and a country's two letters"
 _SIX = 2**60
 """What is added to the number of an IPv6 network, so that no IPv4 address has it."""
 
@@ -50,9 +51,6 @@ def load_countries(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:
         f"SELECT count(*) > 0 OR (SELECT count(*) = 0 FROM ip_range) FROM ip_range WHERE {wrong}"
     ).fetchone() != (False,):
         raise LeiiError(f"LEII_IP_COUNTRIES is not of the form that is needed: {_FORM}")
-
-
-_FORM = "CSV without a header, each line a first address, a last address and a country's two letters"
 
 
 def countries_sql(numbers: str) -> str:

@@ -122,7 +122,7 @@ def _commit(message: bytes) -> tuple[Commit, int]:
 
 def _relation(message: bytes) -> tuple[Relation, int]:
     (oid,) = struct.unpack_from(">I", message, 1)
-    schema, at = _text(message, 5)
+    schema, at = _text(message, 5)  # pg_catalog is sent as an empty name
     name, at = _text(message, at)
     identity, count = struct.unpack_from(">cH", message, at)
     at += 3
@@ -133,7 +133,6 @@ def _relation(message: bytes) -> tuple[Relation, int]:
         type_oid, typmod = struct.unpack_from(">Ii", message, at)
         at += 8
         columns.append(RelationColumn(name=column, is_key=flags & 1 == 1, type_oid=type_oid, typmod=typmod))
-    # pg_catalog is sent as an empty name
     return Relation(oid=oid, schema=schema, name=name, identity=identity.decode(), columns=tuple(columns)), at
 
 
