@@ -235,7 +235,8 @@ def play_on(market: Market) -> None:
         "account.external_account.created",
         market.put("bank_account", "ba_new", _account=second)["id"],
     )
-    shown = nested("accounts", f"{second}/external_accounts", market.objects["ba_new"])
+    card = market.objects[f"card_{second}"]
+    shown = nested("accounts", f"{second}/external_accounts", card, market.objects["ba_new"])
     market.tell("account.updated", second, account=second)
     market.change(second, external_accounts=shown, business_type="individual")
     newcomer = market.put("account", "acct_1D")
