@@ -18,6 +18,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Cell = tuple[int, int]
+Node = tuple[int, bool]
+"""The number of a row (True) or of a column (False)."""
 
 NOTHING = 1e-9
 """A capacity below this carries nothing."""
@@ -70,12 +72,33 @@ def withheld_cells(table: Table) -> Bools:
             return hidden
         row, column = np.unravel_index(int(np.where(bare, table.up, -1.0).argmax()), bare.shape)
         cell = int(row), int(column)
-        more = _hidden_with_routes(table, hidden, cell)
+        alike = _alike(table, hidden, bare, cell)
+        more = _hidden_with_routes(table, hidden, cell, is_over_total=alike is not None)
         if more is None:
             return table.is_present.copy()
         is_new = bool((more != hidden).any())
         hidden = more
         bare[cell] = False
+        if alike is not None:
+            bare &= ~alike
+
+
+def _alike(table: Table, hidden: Bools, bare: Bools, cell: Cell) -> Bools | None:
+    """The cells of its row, or column, that need the same of the rest of the table; None if there are no others.
+
+    An empty cell whose column has a withheld total rises if its row can take from the row of totals: its column's total
+    rises with it. What serves one such cell of a row so serves all of them, if none needs more.
+    """
+    is_empty = bare & (table.figure <= NOTHING)
+    is_empty[-1] = is_empty[:, -1] = False
+    if not is_empty[cell]:
+        return None
+    alike = np.zeros(bare.shape, dtype=np.bool_)
+    if hidden[-1, cell[1]]:
+        alike[cell[0]] = is_empty[cell[0]] & hidden[-1]
+    elif hidden[cell[0], -1]:
+        alike[:, cell[1]] = is_empty[:, cell[1]] & hidden[:, -1]
+    return alike if alike.any() else None
 
 
 def _capacities(table: Table) -> tuple[Floats, Floats]:
@@ -89,18 +112,22 @@ def _capacities(table: Table) -> tuple[Floats, Floats]:
     return np.where(table.is_margin, falling, no_limit), np.where(table.is_margin, no_limit, falling)
 
 
-def _hidden_with_routes(table: Table, hidden: Bools, cell: Cell) -> Bools | None:
-    """What is withheld once the cell can be as much greater and less as it needs; None if it cannot."""
-    row, column = cell
-    rising, falling = (row, column), (column, row)
+def _hidden_with_routes(table: Table, hidden: Bools, cell: Cell, *, is_over_total: bool) -> Bools | None:
+    """What is withheld once the cell can be as much greater and less as it needs; None if it cannot.
+
+    `is_over_total`: an empty cell rises together with the withheld total of its column, or else of its row.
+    """
+    row, column = (cell[0], True), (cell[1], False)
     hidden = hidden.copy()
     for amount, is_rise in ((table.up[cell], True), (table.down[cell], False)):
-        from_column = is_rise != bool(table.is_margin[cell])
         to_column, to_row = _capacities(table)
         to_column[cell] = to_row[cell] = 0.0
         network = _Network(to_column=to_column, to_row=to_row, hidden=hidden, cost=1 + np.log1p(table.figure))
-        ends = falling if from_column else rising
-        if not _send(network, ends[0], ends[1], float(amount), from_column=from_column):
+        start, goal = (column, row) if is_rise != bool(table.is_margin[cell]) else (row, column)
+        if is_over_total and is_rise:
+            last_row, last_column = (size - 1 for size in table.figure.shape)
+            start, goal = ((last_row, True), row) if hidden[-1, cell[1]] else (column, (last_column, False))
+        if not _send(network, start, goal, float(amount)):
             return None
     return hidden
 
@@ -115,8 +142,8 @@ class _Network:
     cost: Floats
 
 
-def _send(network: _Network, start: int, goal: int, amount: float, *, from_column: bool) -> bool:
-    """Send the amount from a column to a row, or a row to a column, withholding what it passes; false if there is no way.
+def _send(network: _Network, start: Node, goal: Node, amount: float) -> bool:
+    """Send the amount from one row or column to another, withholding what it passes; false if there is no way.
 
     A published cell is taken only if it carries all that is left, unless there is no other way: fewer are lost.
     """
@@ -128,7 +155,7 @@ def _send(network: _Network, start: int, goal: int, amount: float, *, from_colum
                 (way > NOTHING) & (network.hidden | (way >= least)) for way in (network.to_column, network.to_row)
             ]
             cost = np.where(network.hidden, HOP, network.cost)
-            path = _shortest(usable[0], usable[1], cost, start, goal, from_column=from_column)
+            path = _shortest(usable[0], usable[1], cost, start, goal)
             if path is not None:
                 break
         if path is None:
@@ -146,12 +173,12 @@ def _send(network: _Network, start: int, goal: int, amount: float, *, from_colum
 
 
 def _shortest(
-    to_column: Bools, to_row: Bools, cost: Floats, start: int, goal: int, *, from_column: bool
+    to_column: Bools, to_row: Bools, cost: Floats, start: Node, goal: Node
 ) -> list[tuple[int, int, bool]] | None:
     """The cheapest path as (row, column, whether it goes from row to column); Bellman and Ford's, all arcs at once."""
     rows, columns = cost.shape
     row_cost, column_cost = np.full(rows, np.inf), np.full(columns, np.inf)
-    (column_cost if from_column else row_cost)[start] = 0.0
+    (row_cost if start[1] else column_cost)[start[0]] = 0.0
     row_before, column_before = np.full(rows, -1), np.full(columns, -1)
     onward, backward = np.where(to_column, cost, np.inf), np.where(to_row, cost, np.inf)
     while True:
@@ -167,10 +194,10 @@ def _shortest(
         row_cost[nearer_row], row_before[nearer_row] = reached[nearer_row], best[nearer_row]
         if not nearer_row.any() and not nearer_column.any():
             break
-    if not np.isfinite((row_cost if from_column else column_cost)[goal]):
+    if not np.isfinite((row_cost if goal[1] else column_cost)[goal[0]]):
         return None
-    path, node, in_row = [], goal, from_column
-    while (node, in_row) != (start, not from_column):
+    path, (node, in_row) = [], goal
+    while (node, in_row) != start:
         before = int(row_before[node] if in_row else column_before[node])
         path.append((node, before, False) if in_row else (before, node, True))
         node, in_row = before, not in_row
@@ -180,14 +207,18 @@ def _shortest(
 def _is_seen_protected(table: Table, hidden: Bools) -> Bools:
     """Cells of which a look at the whole table shows that they are protected; there may be more.
 
-    A circle of four withheld cells may be enough, or, for a rise, the other withheld cells of the line together where
-    totals across it are withheld too.
+    A circle of four withheld cells may be enough, or flows over all columns, or all rows, whose totals are withheld.
     """
     to_column, to_row = (np.where(hidden, way, 0.0) for way in _capacities(table))
-    needed_to_row = np.where(table.is_margin, table.down, table.up)
-    needed_to_column = np.where(table.is_margin, table.up, table.down)
-    back = _circles(to_row, to_column, needed_to_row, hidden) | (_beside(table, hidden) >= needed_to_row)
-    return back & _circles(to_column, to_row, needed_to_column, hidden)
+    margin = table.is_margin
+    back = _circles(to_row, to_column, np.where(margin, table.down, table.up), hidden)
+    onward = _circles(to_column, to_row, np.where(margin, table.up, table.down), hidden)
+    rise, fall = _over_withheld_totals(table.figure, hidden)
+    rise_across, fall_across = _over_withheld_totals(table.figure.T, hidden.T)
+    can_rise = np.where(margin, onward, back) | (np.maximum(rise, rise_across.T) >= table.up)
+    can_fall = np.where(margin, back, onward) | (np.maximum(fall, fall_across.T) >= table.down)
+    is_seen: Bools = can_rise & can_fall
+    return is_seen
 
 
 def _circles(there: Floats, across: Floats, needed: Floats, hidden: Bools) -> Bools:
@@ -203,12 +234,21 @@ def _circles(there: Floats, across: Floats, needed: Floats, hidden: Bools) -> Bo
     return enough
 
 
-def _beside(table: Table, hidden: Bools) -> Floats:
-    """What the other withheld cells of an inner cell's line hold, where the totals that would have to move are withheld."""
-    held = np.where(hidden, table.figure, 0.0)
-    inner, found = held[:-1, :-1], np.zeros(held.shape)
-    column_total, row_total = hidden[-1:, :-1], hidden[:-1, -1:]
-    in_row = (inner * column_total).sum(axis=1, keepdims=True) - inner
-    in_column = (inner * row_total).sum(axis=0, keepdims=True) - inner
-    found[:-1, :-1] = np.maximum(np.where(column_total, in_row, 0.0), np.where(row_total, in_column, 0.0))
-    return found
+def _over_withheld_totals(figure: Floats, hidden: Bools) -> tuple[Floats, Floats]:
+    """By how much each cell can at least rise and fall by what flows over the columns whose totals are withheld.
+
+    There a row can take from other cells what they hold, and give as much as it likes. A column with a published total
+    does so through its other withheld cells; one without through its total. The row of totals is not looked at
+    but for the totals of the columns; 0 stands for what is not known.
+    """
+    rise, fall = np.zeros(figure.shape), np.zeros(figure.shape)
+    inner_hidden, is_free = hidden[:-1, :-1], hidden[-1:, :-1]
+    held = np.where(inner_hidden, figure[:-1, :-1], 0.0)
+    taken = (held * is_free).sum(axis=1, keepdims=True) - held * is_free
+    gives = (inner_hidden & is_free).sum(axis=1, keepdims=True) - (inner_hidden & is_free) > 0
+    column_takes, column_gives = np.where(inner_hidden, taken, 0.0), np.where(gives, held, 0.0)
+    takes_in_all, gives_in_all = column_takes.sum(axis=0, keepdims=True), column_gives.sum(axis=0, keepdims=True)
+    rise[:-1, :-1] = np.minimum(np.where(is_free, np.inf, gives_in_all - column_gives), taken)
+    fall[:-1, :-1] = np.where(gives, np.where(is_free, figure[-1:, :-1], takes_in_all - column_takes), 0.0)
+    rise[-1, :-1], fall[-1, :-1] = takes_in_all[0], gives_in_all[0]
+    return rise, fall

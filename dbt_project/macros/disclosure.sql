@@ -10,10 +10,11 @@
     {{ return(var(purpose ~ '_' ~ limit, policy[purpose][limit]) | int) }}
 {%- endmacro %}
 
-{#
-  The least that the municipalities withheld together may add up to in a figure of a published total: with less, the
-  total minus the published municipalities would tell them apart. 3 is what Statistics Norway takes for its smallest cell.
-#}
-{% macro smallest_rest() -%}
-    {{ return(var('market_trends_smallest_rest', 3) | int) }}
+{# The p of the p % rule, and the share of two contributors from which on they dominate a cell: (2, 85 %). #}
+{% macro p_percent() -%}
+    {{ return(var('market_trends_p_percent', 15) | int) }}
+{%- endmacro %}
+
+{% macro dominance_percent() -%}
+    {{ return(var('market_trends_dominance_percent', 85) | int) }}
 {%- endmacro %}

@@ -42,7 +42,11 @@ FIGURES_OVER_EVERYBODY = {
     "fraud: marts.fct_flag",
     "fraud: marts.fct_rule_hit",
     "market_trends: intermediate.agg_market_month",
+    "market_trends: intermediate.int_market_trends__cell",
+    "market_trends: intermediate.int_market_trends__rest",
+    "market_trends: intermediate.int_market_trends__withheld",
     "market_trends: marts.agg_market_published",
+    "market_trends: marts.agg_market_published_all",
     "market_trends: marts.agg_market_season",
     "accounting: marts.agg_reconciliation_day",
 }

@@ -1,11 +1,12 @@
 """What somebody who has a published table with totals can work out of its withheld cells, by linear programming."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
-from scipy.sparse import csr_matrix
+from scipy.optimize import linprog  # type: ignore[import-untyped]
+from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
 from publishing.suppression import Bools, Floats
 
@@ -21,10 +22,10 @@ class Interval:
 def intervals(figure: Floats, is_withheld: Bools, wanted: Bools) -> dict[tuple[int, int], Interval]:
     """What is possible for each wanted cell. Only published figures are looked at, and where there is nothing at all (a
     cell that is not withheld and holds 0)."""
-    names = {cell: number for number, cell in enumerate(zip(*np.nonzero(is_withheld), strict=True))}
+    names = {cell: number for number, cell in enumerate(_cells(is_withheld))}
     matrix, right = _equations(figure, is_withheld, names)
     found = {}
-    for cell in zip(*np.nonzero(wanted), strict=True):
+    for cell in _cells(wanted):
         aim = np.zeros(len(names))
         aim[names[cell]] = 1.0
         ends = []
@@ -32,13 +33,17 @@ def intervals(figure: Floats, is_withheld: Bools, wanted: Bools) -> dict[tuple[i
             done = linprog(sign * aim, A_eq=matrix, b_eq=right, bounds=(0, None), method="highs")
             assert done.status in (0, 3), done.message
             ends.append(sign * done.fun if done.status == 0 else np.inf)
-        found[int(cell[0]), int(cell[1])] = Interval(least=ends[0], most=ends[1])
+        found[cell] = Interval(least=ends[0], most=ends[1])
     return found
 
 
+def _cells(chosen: Bools) -> list[tuple[int, int]]:
+    return [(int(row), int(column)) for row, column in np.argwhere(chosen)]
+
+
 def _equations(
-    figure: Floats, is_withheld: Bools, names: dict[tuple[np.int64, np.int64], int]
-) -> tuple[csr_matrix, npt.NDArray[np.float64]]:
+    figure: Floats, is_withheld: Bools, names: dict[tuple[int, int], int]
+) -> tuple[Any, npt.NDArray[np.float64]]:
     """Every line of the table: its cells together are its total."""
     rows, columns = figure.shape
     lines = [([(i, j) for j in range(columns - 1)], (i, columns - 1)) for i in range(rows)]
@@ -47,7 +52,7 @@ def _equations(
     for number, (cells, total) in enumerate(lines):
         for cell, sign in [*((cell, 1.0) for cell in cells), (total, -1.0)]:
             if is_withheld[cell]:
-                matrix[number, names[cell]] += sign  # type: ignore[index]
+                matrix[number, names[cell]] += sign
             else:
                 right[number] -= sign * figure[cell]
     return csr_matrix(matrix), right

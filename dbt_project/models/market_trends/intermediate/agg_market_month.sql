@@ -27,6 +27,7 @@ final as (
         customers,
         providers,
         booking_customers,
+        turnover_nok,
         price_median_nok,
 
         month_start
