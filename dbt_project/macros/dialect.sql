@@ -8,6 +8,11 @@
     cast(floor(({{ epoch_seconds(later) }} - {{ epoch_seconds(earlier) }}) / 60) as bigint)
 {%- endmacro %}
 
+{# Whole days from one day to a later one. #}
+{% macro days_between(earlier, later) -%}
+    cast(floor(({{ epoch_seconds(later) }} - {{ epoch_seconds(earlier) }}) / 86400) as bigint)
+{%- endmacro %}
+
 {% macro epoch_seconds(moment) -%}
     {{ return(adapter.dispatch('epoch_seconds', 'leii')(moment)) }}
 {%- endmacro %}

@@ -14,6 +14,19 @@
         percentile_cont(0.5) within group (order by price_nok) as price_median_nok
 {%- endmacro %}
 
+{#
+  How bookings of a group went: days from booking to the job's beginning, and who cancelled. cancellation_rate =
+  cancelled bookings / bookings.
+#}
+{% macro market_trends_course() -%}
+    percentile_cont(0.5) within group (order by lead_days) as lead_days_median,
+        cast(sum(case when cancelled_by = 'customer' then 1 else 0 end) as bigint) as cancelled_by_customer,
+        cast(sum(case when cancelled_by = 'provider' then 1 else 0 end) as bigint) as cancelled_by_provider,
+        cast(sum(case when cancelled_by = 'platform' then 1 else 0 end) as bigint) as cancelled_by_platform,
+        cast(sum(case when is_cancelled then 1 else 0 end) as double)
+        / nullif(sum(case when kind = 'booking' then 1 else 0 end), 0) as cancellation_rate
+{%- endmacro %}
+
 {# Figures of which a total is the sum of its parts, or nearly: those that disclosure control has to guard. #}
 {% macro market_trends_guarded() -%}
     {{ return([

@@ -42,6 +42,8 @@ FIGURES_OVER_EVERYBODY = {
     "fraud: marts.fct_flag",
     "fraud: marts.fct_rule_hit",
     "market_trends: intermediate.agg_market_month",
+    "market_trends: intermediate.agg_market_price_index",
+    "market_trends: intermediate.agg_market_week",
     "market_trends: intermediate.int_market_trends__cell",
     "market_trends: intermediate.int_market_trends__rest",
     "market_trends: intermediate.int_market_trends__withheld",
