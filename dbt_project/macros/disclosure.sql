@@ -18,3 +18,16 @@
 {% macro dominance_percent() -%}
     {{ return(var('market_trends_dominance_percent', 85) | int) }}
 {%- endmacro %}
+
+{#
+  The first day of the month (UTC) before which editions are due. Events come up to seven days late; on the tenth day after a
+  month (`market_trends_edition_day`) it is known, and its edition is made.
+#}
+{% macro newest_edition_end() -%}
+    {{ month_start(dbt.dateadd('day', 1 - var('market_trends_edition_day', 10) | int, today())) }}
+{%- endmacro %}
+
+{# The month (UTC) whose edition was the newest when a week ended. #}
+{% macro newest_edition_at(week_start) -%}
+    {{ month_start(dbt.dateadd('month', -1, month_start(dbt.dateadd('day', 8 - var('market_trends_edition_day', 10) | int, week_start)))) }}
+{%- endmacro %}

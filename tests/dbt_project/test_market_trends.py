@@ -351,6 +351,7 @@ def test_nobody_is_in_what_is_published(market: Market) -> None:
         "agg_market_published_all",
         "agg_market_season",
         "dim_market_category",
+        "fct_forecast",
     }
     for node in public:
         assert node["access"] == "public"

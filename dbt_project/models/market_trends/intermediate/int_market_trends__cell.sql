@@ -1,6 +1,6 @@
 with contributions as (
     select * from {{ ref('int_market_trends__contribution') }}
-    where month_start < {{ month_start(today()) }}
+    where month_start < {{ newest_edition_end() }}
 ),
 
 measured as (
