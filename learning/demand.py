@@ -4,8 +4,9 @@ The level of each series is smoothed exponentially and carried forward with the 
 series is too small to tell (Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., ch. 8). How fast to
 smooth and how much of the season to believe is chosen anew at each origin, by the errors of the origins before it.
 Intervals are the quantiles of those errors, in units of the root of the forecast, since a count's spread grows with its
-root (split conformal prediction: Angelopoulos and Bates, Foundations and Trends in Machine Learning, 2023). Nothing is used
-that was not known at the origin.
+root, and of the size of error that each series is used to (split conformal prediction: Angelopoulos and Bates, Foundations
+and Trends in Machine Learning, 2023). What they miss too often or too seldom moves the quantiles (adaptive conformal
+inference: Gibbs and Candès, NeurIPS 2021). Nothing is used that was not known at the origin.
 """
 
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ WINDOW = 2
 FIRST_ORIGIN = SEASON + WINDOW
 LEAST_ERRORS = 40
 """Below so many known errors of a model there is no interval."""
+
+TYPICAL_ERRORS = 8
+"""How many errors of an average series each is taken to have had: a few of its own tell little."""
+
+ADAPTATION = 0.05
+"""How far one week moves a quantile."""
 
 LEVELS = (0.8, 0.95)
 LEAST_WEEKLY = 1.0
@@ -110,18 +117,52 @@ def _season(y: Floats) -> Floats:
 
 def _bounds(y: Floats, forecast: Floats) -> Floats:
     """Quantiles of the errors that were known at each origin, over all series, around the forecast; never below 0."""
-    spread = np.sqrt(forecast + 1)
-    error = (actuals(y) - forecast) / spread
-    bounds = np.full((*forecast.shape, 2 * len(LEVELS)), np.nan)
-    tails = [tail for level in LEVELS for tail in ((1 - level) / 2, (1 + level) / 2)]
-    for origin in range(FIRST_ORIGIN, y.shape[1]):
-        for h in range(HORIZON):
-            known = error[:, max(FIRST_ORIGIN, origin - SEASON) : origin - h, h]
-            known = known[~np.isnan(known)]
-            if known.size >= LEAST_ERRORS:
-                around = forecast[:, origin, h, None] + spread[:, origin, h, None] * np.quantile(known, tails)
-                bounds[:, origin, h] = np.maximum(around, 0.0)
+    spread, actual = np.sqrt(forecast + 1), actuals(y)
+    error = (actual - forecast) / spread
+    scaled, bounds = np.full(error.shape, np.nan), np.full((*forecast.shape, 2 * len(LEVELS)), np.nan)
+    tails = np.array([tail for level in LEVELS for tail in ((1 - level) / 2, (1 + level) / 2)])
+    for h in range(HORIZON):
+        moved = np.tile(tails, (y.shape[0], 1))
+        for origin in range(FIRST_ORIGIN, y.shape[1]):
+            known = slice(max(FIRST_ORIGIN, origin - SEASON), max(FIRST_ORIGIN, origin - h))
+            scale = _own_scale(error[:, known, h])
+            scaled[:, origin, h] = error[:, origin, h] / scale
+            errors = scaled[:, known, h][~np.isnan(scaled[:, known, h])]
+            if errors.size < LEAST_ERRORS:
+                continue
+            newest = origin - h - 1
+            if newest >= FIRST_ORIGIN:
+                moved = _moved(moved, tails, bounds[:, newest, h], actual[:, newest, h])
+            reach = (spread[:, origin, h] * scale)[:, None] * np.quantile(errors, moved)
+            found = np.maximum(forecast[:, origin, h, None] + reach, 0.0)
+            for wider in range(2, found.shape[1], 2):  # none is narrower than the one of a lower level
+                found[:, wider] = np.minimum(found[:, wider], found[:, wider - 2])
+                found[:, wider + 1] = np.maximum(found[:, wider + 1], found[:, wider - 1])
+            bounds[:, origin, h] = found
     return bounds
+
+
+def _moved(moved: Floats, tails: Floats, bounds: Floats, actual: Floats) -> Floats:
+    """The quantiles of each series after the newest week that is known: outward where it fell outside, inward where not."""
+    is_lower = tails < 0.5
+    missed = np.where(is_lower, actual[:, None] < bounds, actual[:, None] > bounds)
+    aim = np.minimum(tails, 1 - tails)
+    step = ADAPTATION * np.where(np.isnan(bounds), 0.0, aim - missed)
+    found: Floats = np.clip(
+        moved + np.where(is_lower, step, -step), *np.where(is_lower, [[0.001], [0.5]], [[0.5], [0.999]])
+    )
+    return found
+
+
+def _own_scale(known: Floats) -> Floats:
+    """The mean size of each series' known errors, drawn to that of all as by TYPICAL_ERRORS further ones; 1 without any."""
+    is_known = ~np.isnan(known)
+    size = np.where(is_known, np.abs(known), 0.0)
+    if not is_known.any() or not size.any():
+        return np.ones(known.shape[0])
+    typical = size.sum() / is_known.sum()
+    scale: Floats = (size.sum(axis=1) + TYPICAL_ERRORS * typical) / (is_known.sum(axis=1) + TYPICAL_ERRORS)
+    return scale
 
 
 def forecast_relation(con: duckdb.DuckDBPyConnection, weeks: Any) -> pa.Table:

@@ -46,6 +46,8 @@ def test_smoothing_beats_the_seasonal_naive_and_its_intervals_cover_what_they_sa
         covered.append([
             np.mean((actual >= bounds[..., i])[known] & (actual <= bounds[..., i + 1])[known]) for i in (0, 2)
         ])  # fmt: skip
+        lower_80, upper_80, lower_95, upper_95 = (bounds[..., i][known] for i in range(4))
+        assert ((lower_95 <= lower_80) & (lower_80 <= upper_80) & (upper_80 <= upper_95) & (lower_95 >= 0)).all()
     assert max(ratio) < 1
     assert np.mean(covered, axis=0) == pytest.approx([0.8, 0.95], abs=0.05)
 
