@@ -25,6 +25,11 @@
     unix_timestamp({{ moment }})
 {%- endmacro %}
 
+{# The Monday (UTC) that an ISO 8601 week begins with. #}
+{% macro iso_week_start(moment) -%}
+    cast({{ dbt.date_trunc('week', moment) }} as date)
+{%- endmacro %}
+
 {# The first day (UTC) of the month. #}
 {% macro month_start(moment) -%}
     cast({{ dbt.date_trunc('month', moment) }} as date)
