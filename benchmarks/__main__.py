@@ -2,7 +2,7 @@
 `python -m benchmarks.erasure medium` take the medium one.
 """
 
-from benchmarks import app_db_to_landing, erasure, pseudonymise, ranking, whole_runs
+from benchmarks import app_db_to_landing, erasure, forecast, pseudonymise, ranking, whole_runs
 
 
 def main() -> None:
@@ -11,6 +11,7 @@ def main() -> None:
     whole_runs.main()
     erasure.main()
     ranking.main()
+    forecast.main()
 
 
 if __name__ == "__main__":

@@ -68,8 +68,8 @@ def main(size: str = "small", seeds: str = "1,2,3") -> None:
 
 
 @contextmanager
-def built_world(spec: WorldSpec) -> Iterator[Workspace]:
-    """A generated world of which matching has been built, and nothing else."""
+def built_world(spec: WorldSpec, purpose: str = PURPOSE) -> Iterator[Workspace]:
+    """A generated world of which one purpose has been built, and nothing else."""
     with running_world(spec, rate_limit=0) as world:
         run = run_of(world)
         with exclusive_run(run.home):
@@ -78,8 +78,8 @@ def built_world(spec: WorldSpec) -> Iterator[Workspace]:
                     pull.result()
             steps.pull_app_db(run)
             steps.register_people(run)
-            steps.load_purpose(run, PURPOSE)
-            steps.build_models(run, PURPOSE)
+            steps.load_purpose(run, purpose)
+            steps.build_models(run, purpose)
         yield run.workspace
 
 

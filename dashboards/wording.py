@@ -9,6 +9,8 @@ NOTHING: Final = "–"
 
 SUPPRESSION_REASONS: Final = {
     "too_few_people": "Withheld: too few people",
+    "p_percent": "Withheld: would tell one provider's turnover",
+    "dominance": "Withheld: two providers have nearly all the turnover",
     "would_reveal_a_part": "Withheld: would give a withheld part away",
 }
 PUBLISHED: Final = "Published"

@@ -1,7 +1,8 @@
 """Published copies: a purpose's public marts in a fresh file of their own, swapped in while readers read on.
 
 Copying is also compaction: what was deleted in the warehouse is not in the copy, not even as bytes, and the version
-before is removed in the same step, unless a reader of another process has it open.
+before is removed in the same step, unless a reader of another process has it open. Marts that are published once and
+then stand are taken over from it (publishing/editions.py).
 """
 
 import fcntl
@@ -18,6 +19,7 @@ import orjson
 
 from pseudonymisation.policy.model import Purpose
 from pseudonymisation.policy.reading import load_policy
+from publishing.editions import edition_key, standing_copy, statement_of, with_standing
 from storage import Home, LeiiError, Workspace, attach, attached, compact_copy, count, opens, replace_durably
 from storage.durable import fsync_folder
 
@@ -42,13 +44,18 @@ class PublishedCopy:
 
 def public_marts(manifest: Path, purpose: str) -> list[str]:
     """Names of the tables that dbt's manifest declares public in the purpose's group. Raises LeiiError for none."""
+    return list(_public_nodes(manifest, purpose))
+
+
+def _public_nodes(manifest: Path, purpose: str) -> dict[str, Mapping[str, Any]]:
+    """The public marts as dbt's manifest has them, by the name of the table."""
     if not manifest.exists():
         raise LeiiError(f"no dbt manifest at {manifest}: run `leii run` first")
     nodes = orjson.loads(manifest.read_bytes())["nodes"].values()
-    names = sorted(_table(node) for node in nodes if _is_public_mart(node, purpose))
-    if not names:
+    found = {_table(node): node for node in nodes if _is_public_mart(node, purpose)}
+    if not found:
         raise LeiiError(f"{purpose} has no public model in schema {MARTS}: there is nothing to publish")
-    return names
+    return dict(sorted(found.items()))
 
 
 def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> PublishedCopy:
@@ -61,14 +68,14 @@ def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> Publi
     purposes = load_policy().purposes
     if purpose not in purposes:
         raise LeiiError(f"no purpose {purpose!r}: the policy has {', '.join(purposes)}")
-    names = public_marts(manifest, purpose)
+    marts = _public_nodes(manifest, purpose)
     folder = workspace.home.published_folder(purpose)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     version = _next_version(folder, workspace.now)
     final = folder / f"{version}.duckdb"
     temporary = folder / f".{version}.{os.getpid()}.new"
     _remove(folder.glob(".*.new*"))
-    counts = _write(workspace, purposes[purpose], names, temporary, version)
+    counts = _write(workspace, purposes[purpose], marts, temporary, version)
     replace_durably(temporary, final)
     _swap(folder, final)
     remove_replaced(workspace.home, purpose)
@@ -128,14 +135,25 @@ def _is_open_elsewhere(path: Path) -> bool:
     return False
 
 
-def _write(workspace: Workspace, purpose: Purpose, names: list[str], path: Path, version: str) -> dict[str, int]:
+def _write(
+    workspace: Workspace, purpose: Purpose, marts: Mapping[str, Mapping[str, Any]], path: Path, version: str
+) -> dict[str, int]:
     home, keys = workspace.home, workspace.keyring
     with workspace.connect() as con:
         source = home.warehouse_file(purpose.name)
         attach(con, source, "warehouse", keys.purpose_key(purpose.name, "warehouse"), read_only=True)
         attach(con, path, "copy", keys.purpose_key(purpose.name, "published"))
         con.execute(f"CREATE SCHEMA copy.{MARTS}")
-        counts = {name: _copy_table(con, purpose.name, name) for name in names}
+        current = home.published_folder(purpose.name) / CURRENT
+        made = {name: sql for name, node in marts.items() if (sql := statement_of(node, marts)) is not None}
+        with standing_copy(con, current, keys.purpose_key(purpose.name, "published"), purpose) as standing:
+            counts = {}
+            for name in sorted(marts, key=made.__contains__):
+                select, columns = _select(con, purpose.name, name, made.get(name))
+                key = edition_key(marts[name])
+                if key is not None and standing.get(name) == columns:
+                    select = with_standing(select, name, key, purpose, workspace.now)
+                counts[name] = count(con, f'CREATE TABLE copy.{MARTS}."{name}" AS {select}')
         _describe(con, purpose, workspace.now, version)
         con.execute("CHECKPOINT copy")
         con.execute("DETACH copy")
@@ -143,7 +161,10 @@ def _write(workspace: Workspace, purpose: Purpose, names: list[str], path: Path,
     return counts
 
 
-def _copy_table(con: duckdb.DuckDBPyConnection, purpose: str, name: str) -> int:
+def _select(
+    con: duckdb.DuckDBPyConnection, purpose: str, name: str, statement: str | None = None
+) -> tuple[str, list[tuple[str, str]]]:
+    """The SELECT that a published table is made by, from the warehouse or by a statement of its own, and its columns."""
     columns = con.execute(
         "SELECT column_name, data_type FROM duckdb_columns() "
         "WHERE database_name = 'warehouse' AND schema_name = ? AND table_name = ? ORDER BY column_index",
@@ -151,8 +172,11 @@ def _copy_table(con: duckdb.DuckDBPyConnection, purpose: str, name: str) -> int:
     ).fetchall()
     if not columns:
         raise LeiiError(f"{purpose}: {MARTS}.{name} has not been built, so nothing of {purpose} is published")
+    if statement is not None:
+        typed = ", ".join(f'CAST("{column}" AS {type_}) AS "{column}"' for column, type_ in columns)
+        return f"SELECT {typed} FROM ({statement})", columns
     selected = ", ".join(_without_enum(purpose, name, column, type_) for column, type_ in columns)
-    return count(con, f'CREATE TABLE copy.{MARTS}."{name}" AS SELECT {selected} FROM warehouse.{MARTS}."{name}"')
+    return f'SELECT {selected} FROM warehouse.{MARTS}."{name}"', columns
 
 
 def _without_enum(purpose: str, table: str, column: str, type_: str) -> str:

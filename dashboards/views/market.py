@@ -30,7 +30,7 @@ def page() -> None:
     _headline(copy, period, category_id, place)
     st.caption(
         f"Sums of published figures only. Cells of fewer than {about.min_customers} customers or {about.min_providers} "
-        "providers are withheld, and so are totals that would give them away: the whole market is larger than these sums."
+        "providers are withheld, and so is what would give them away: the whole market is larger than these sums."
     )
     _over_time(copy, period, category, category_id, place)
     _seasons(copy, category, category_id)

@@ -8,6 +8,11 @@
     cast(floor(({{ epoch_seconds(later) }} - {{ epoch_seconds(earlier) }}) / 60) as bigint)
 {%- endmacro %}
 
+{# Whole days from one day to a later one. #}
+{% macro days_between(earlier, later) -%}
+    cast(floor(({{ epoch_seconds(later) }} - {{ epoch_seconds(earlier) }}) / 86400) as bigint)
+{%- endmacro %}
+
 {% macro epoch_seconds(moment) -%}
     {{ return(adapter.dispatch('epoch_seconds', 'leii')(moment)) }}
 {%- endmacro %}
@@ -18,6 +23,11 @@
 
 {% macro spark__epoch_seconds(moment) -%}
     unix_timestamp({{ moment }})
+{%- endmacro %}
+
+{# The Monday (UTC) that an ISO 8601 week begins with. #}
+{% macro iso_week_start(moment) -%}
+    cast({{ dbt.date_trunc('week', moment) }} as date)
 {%- endmacro %}
 
 {# The first day (UTC) of the month. #}

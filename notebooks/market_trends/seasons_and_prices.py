@@ -28,8 +28,8 @@ def _(mo):
     mo.md("""
     ## How much of the market can be told?
 
-    Cells of too few people are withheld, and so are totals that would give a withheld cell away. Whatever is summed below
-    is a sum of what is published, and smaller than the market.
+    Cells of too few people are withheld, cells of which one or two providers have nearly all the turnover, and whatever would
+    give a withheld cell away. Whatever is summed below is a sum of what is published, and smaller than the market.
     """)
     return
 
@@ -41,6 +41,7 @@ def _(gt, market):
         SELECT CASE WHEN is_total THEN 'Totals over municipalities' ELSE 'Single municipalities' END AS kind,
             count(*) AS cells, count(*) FILTER (suppression_reason IS NULL) AS published,
             count(*) FILTER (suppression_reason = 'too_few_people') AS too_few_people,
+            count(*) FILTER (suppression_reason IN ('p_percent', 'dominance')) AS few_providers_have_all,
             count(*) FILTER (suppression_reason = 'would_reveal_a_part') AS would_reveal_a_part
         FROM marts.agg_market_published GROUP BY kind ORDER BY kind
         """
@@ -52,9 +53,10 @@ def _(gt, market):
             cells="Cells",
             published="Published",
             too_few_people="Too few people",
+            few_providers_have_all="One or two providers have nearly all",
             would_reveal_a_part="Would reveal a part",
         )
-        .fmt_integer(["cells", "published", "too_few_people", "would_reveal_a_part"])
+        .fmt_integer(["cells", "published", "too_few_people", "few_providers_have_all", "would_reveal_a_part"])
     )
     return
 

@@ -13,8 +13,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from publishing.market_table import FIGURES as GUARDED
+from publishing.market_table import LEAST_WIDTH, P_PERCENT
+from publishing.suppression import Bools, Floats, needs
 from tests.dbt_project.documented import marts, problems
 from tests.dbt_project.purpose_project import PROJECT, BuildResult, PurposeProject
+from tests.publishing.attack import intervals
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +36,7 @@ class Market:
     project: PurposeProject
     result: BuildResult
     published: list[Row]
+    all_categories: list[Row]
     season: list[Row]
     truth: Mapping[tuple[int, str, str], Row]
 
@@ -56,6 +61,7 @@ def market(new_purpose: Callable[[str], PurposeProject]) -> Market:
         project=project,
         result=result,
         published=project.query("SELECT * FROM marts.agg_market_published ORDER BY ALL"),
+        all_categories=project.query("SELECT NULL AS category_id, * FROM marts.agg_market_published_all ORDER BY ALL"),
         season=project.query("SELECT * FROM marts.agg_market_season ORDER BY ALL"),
         truth={key_of(row): row for row in truth},
     )
@@ -64,17 +70,18 @@ def market(new_purpose: Callable[[str], PurposeProject]) -> Market:
 TRUTH = """
     WITH happening AS (
         SELECT category_id, coalesce(municipality, 'unknown') AS municipality, date_trunc('month', created_at)::DATE AS month_start,
-            customer_id, NULL AS provider_id, 1 AS requests, 0 AS bookings, 0 AS completed_bookings, 0 AS cancelled_bookings
+            customer_id, NULL AS provider_id, 0 AS turnover_nok,
+            1 AS requests, 0 AS bookings, 0 AS completed_bookings, 0 AS cancelled_bookings
         FROM src.app_db__service_request
         UNION ALL
         SELECT booking.category_id, coalesce(request.municipality, 'unknown'), date_trunc('month', booking.booked_at)::DATE,
-            booking.customer_id, booking.provider_id, 0, 1,
+            booking.customer_id, booking.provider_id, CASE WHEN booking.status = 'completed' THEN booking.price_nok ELSE 0 END, 0, 1,
             (booking.status = 'completed')::INTEGER, (booking.status = 'cancelled')::INTEGER
         FROM src.app_db__booking AS booking LEFT JOIN src.app_db__service_request AS request USING (request_id)
     )
     SELECT category_id, municipality, month_start,
         sum(requests) AS requests, sum(bookings) AS bookings, sum(completed_bookings) AS completed_bookings,
-        sum(cancelled_bookings) AS cancelled_bookings, 0 AS searches,
+        sum(cancelled_bookings) AS cancelled_bookings, 0 AS searches, sum(turnover_nok) AS turnover_nok,
         list(DISTINCT customer_id) FILTER (customer_id IS NOT NULL) AS customer_list,
         list(DISTINCT provider_id) FILTER (provider_id IS NOT NULL) AS provider_list
     FROM happening GROUP BY ALL
@@ -111,7 +118,7 @@ def fill(
 
 
 def fill_by_hand(project: PurposeProject) -> None:
-    """Category 1: two parts too small, enough together. 2: one too small. 3: none. 4: two too small, together too. 5: one person."""
+    """1: two parts too small, enough together. 2: one too small. 3: none. 4: two too small, together too. 5 to 7: few have all."""
     fill(project, 1, "OSLO", MARCH, 12, 6, cancelled=4)
     fill(project, 1, "BERGEN", MARCH, 4, 4, first=20)
     fill(project, 1, "TRONDHEIM", MARCH, 9, 5, first=22, cancelled=2)
@@ -124,6 +131,17 @@ def fill_by_hand(project: PurposeProject) -> None:
     fill(project, 4, "TRONDHEIM", MARCH, 5, 5, first=20)
     fill(project, 5, "OSLO", MARCH, 30, 1)
     fill(project, 3, "OSLO", "2026-11", 12, 6)
+    for category, prices in ((6, (50, 50, 50, 50, 5000)), (7, (50, 50, 700, 3000, 3000))):
+        fill(project, category, "OSLO", MARCH, 12, 6)
+        for provider, price in enumerate(prices):
+            project.execute(
+                f"UPDATE src.app_db__booking SET price_nok = {price}, status = 'completed' WHERE category_id = {category} "
+                f"AND provider_id = md5('provider' || {provider})::UUID"
+            )
+        project.execute(
+            f"UPDATE src.app_db__booking SET price_nok = 50 WHERE category_id = {category} "
+            "AND provider_id = md5('provider' || 5)::UUID"
+        )
     project.insert(
         "events__event",
         *(
@@ -172,9 +190,14 @@ def test_a_build_passes_every_test_and_warns_of_nothing(market: Market) -> None:
 
 def test_figures_of_a_municipality_are_those_worked_out_by_hand(market: Market) -> None:
     row = market.row(1, "OSLO")
-    assert [row[figure] for figure in FIGURES] == [12, 12, 8, 4, 0, 12, 6]
-    assert (row["price_median_nok"], row["is_total"], row["suppression_reason"]) == (775.0, False, None)
-    assert market.row(4, "OSLO")["searches"] == 3
+    # its cancelled bookings are withheld beside the few of the other municipalities
+    assert [row[figure] for figure in FIGURES] == [12, 12, 8, None, 0, 12, 6]
+    assert (row["turnover_nok"], row["price_median_nok"], row["is_total"], row["suppression_reason"]) == (
+        sum(500 + 50 * n for n in range(4, 12)),
+        775.0,
+        False,
+        None,
+    )
     assert market.row(3, "unknown")["customers"] == 11
 
 
@@ -195,12 +218,7 @@ def test_a_total_counts_people_once_and_is_published_when_the_withheld_parts_are
     assert market.row(3, "all")["requests"] == 23
 
 
-def test_a_figure_of_a_total_is_withheld_when_little_of_it_is_in_the_withheld_parts(market: Market) -> None:
-    total = market.row(1, "all")
-    assert (total["completed_bookings"], total["cancelled_bookings"], total["searches"]) == (19, None, None)
-
-
-def test_a_total_that_would_give_its_parts_away_is_withheld(market: Market) -> None:
+def test_a_total_is_withheld_when_what_is_withheld_of_it_is_of_too_few_people(market: Market) -> None:
     assert market.row(2, "all")["suppression_reason"] == "would_reveal_a_part"
     assert market.row(4, "all")["suppression_reason"] == "would_reveal_a_part"
 
@@ -209,67 +227,99 @@ def test_a_month_that_has_not_ended_is_not_published(market: Market) -> None:
     assert max(str(row["month_start"]) for row in market.published) < "2026-11-01"
 
 
-def test_differencing_derives_no_withheld_figure(market: Market) -> None:
-    """All published totals together are a system of equations in the withheld figures: none of these may be determined."""
-    for figure in ADDITIVE:
-        system = equations(market.published, figure)
-        if not system:
-            continue
-        unknowns = sorted({key for parts, _ in system for key in parts})
-        matrix = np.zeros((len(system), len(unknowns)))
-        for row, (parts, rest) in enumerate(system):
-            matrix[row, [unknowns.index(key) for key in parts]] = 1
-            # no figure is negative, so each part lies between 0 and the rest: that range must stay wide too
-            assert rest >= 3, (figure, parts, rest)
-        _, sizes, directions = np.linalg.svd(matrix)
-        free = directions[int(np.sum(sizes > 1e-9)) :]
-        determined = [key for key, freedom in zip(unknowns, np.abs(free).max(axis=0), strict=True) if freedom < 1e-9]
-        assert determined == [], figure
-    assert len(equations(market.published, "bookings")) > 10
+@pytest.mark.parametrize("figure", ["bookings", "cancelled_bookings", "turnover_nok"])
+@pytest.mark.parametrize("month", ["2026-03-01", "2026-06-01"])
+def test_no_sensitive_cell_can_be_recovered_from_what_is_published(market: Market, figure: str, month: str) -> None:
+    truth, withheld, sensitive = laid_out(market, figure, month)
+    mean_price = truth[-1, -1] / laid_out(market, "completed_bookings", month)[0][-1, -1]
+    width = LEAST_WIDTH * (mean_price if figure == "turnover_nok" else 1)
+    up, down = needs(truth, least_width=width, protected_share=P_PERCENT / 100)
+    known = intervals(truth, withheld, sensitive)
+    assert len(known) > 20
+    for cell, interval in known.items():
+        assert interval.most >= truth[cell] + up[cell] - 1e-6, cell
+        assert interval.least <= truth[cell] - down[cell] + 1e-6, cell
 
 
-def test_what_differencing_does_give_is_a_group_that_could_itself_be_published(market: Market) -> None:
+@pytest.mark.parametrize("month", ["2026-03-01", "2026-06-01"])
+def test_the_attack_does_recover_cells_where_only_the_sensitive_ones_are_withheld(market: Market, month: str) -> None:
+    truth, _, sensitive = laid_out(market, "cancelled_bookings", month)
+    up, _ = needs(truth, least_width=LEAST_WIDTH, protected_share=P_PERCENT / 100)
+    known = intervals(truth, sensitive, sensitive)
+    assert any(interval.most < truth[cell] + up[cell] - 1e-6 for cell, interval in known.items())
+
+
+def laid_out(market: Market, figure: str, month: str) -> tuple[Floats, Bools, Bools]:
+    """The month's table with all totals: the truth, what is withheld of it, and the cells of too few people."""
+    published = {
+        (row["category_id"], row["municipality"]): row
+        for row in (*market.published, *market.all_categories)
+        if str(row["month_start"]) == month
+    }
+    categories = [*sorted({category for category, _ in published if category is not None}), None]
+    places = [*sorted({place for _, place in published if place != "all"}), "all"]
+    truth = np.zeros((len(categories), len(places)))
+    withheld, sensitive = np.zeros(truth.shape, dtype=np.bool_), np.zeros(truth.shape, dtype=np.bool_)
+    for i, category in enumerate(categories):
+        for j, place in enumerate(places):
+            if (category, place) not in published:
+                continue
+            rows = [
+                row
+                for (its_category, its_place, its_month), row in market.truth.items()
+                if its_month == month and category in (None, its_category) and place in ("all", its_place)
+            ]
+            truth[i, j] = sum(row[figure] for row in rows)
+            shown = published[category, place][figure]
+            assert shown is None or shown == truth[i, j], (category, place)
+            withheld[i, j], sensitive[i, j] = shown is None, is_small(market, rows)
+    assert not (sensitive & ~withheld).any()
+    return truth, withheld, sensitive
+
+
+def is_small(market: Market, rows: list[Row]) -> bool:
     disclosure = market.project.policy.purposes["market_trends"]
-    groups = {tuple(unknown) for figure in ADDITIVE for unknown, _ in equations(market.published, figure)}
-    assert groups
-    for group in groups:
-        customers = {person for key in group for person in market.truth[key]["customer_list"] or []}
-        providers = {person for key in group for person in market.truth[key]["provider_list"] or []}
-        assert len(customers) >= disclosure.min_customers, group
-        assert len(providers) >= disclosure.min_providers, group
+    customers = {person for row in rows for person in row["customer_list"] or []}
+    providers = {person for row in rows for person in row["provider_list"] or []}
+    return len(customers) < disclosure.min_customers or len(providers) < disclosure.min_providers
 
 
-def equations(published: list[Row], figure: str) -> list[tuple[list[tuple[int, str, str]], int]]:
-    """For each published total with withheld parts: the parts, and what they add up to."""
+def test_what_a_total_and_its_published_parts_give_is_a_group_that_could_itself_be_published(market: Market) -> None:
     parts: defaultdict[tuple[int, str], list[Row]] = defaultdict(list)
-    for row in published:
+    for row in market.published:
         if not row["is_total"]:
             parts[row["category_id"], str(row["month_start"])].append(row)
-    found = []
-    for total in published:
-        if not total["is_total"] or total[figure] is None:
-            continue
+    groups = 0
+    for total in market.published:
         beneath = parts[total["category_id"], str(total["month_start"])]
-        unknown = [key_of(row) for row in beneath if row[figure] is None]
-        if unknown:
-            found.append((unknown, total[figure] - sum(row[figure] or 0 for row in beneath)))
-    return found
+        unknown = [key_of(row) for row in beneath if row["bookings"] is None]
+        if total["is_total"] and total["bookings"] is not None and unknown:
+            groups += 1
+            assert not is_small(market, [market.truth[key] for key in unknown]), key_of(total)
+    assert groups > 10
 
 
-def test_no_published_row_is_below_the_limits_and_all_others_are_withheld(market: Market) -> None:
-    disclosure = market.project.policy.purposes["market_trends"]
+def test_no_published_row_is_below_the_limits_and_a_row_without_reason_is_above(market: Market) -> None:
     cells = [row for row in market.published if not row["is_total"] and row["searches"] != 3]
     kinds = set()
     for row in cells:
         truth = market.truth[key_of(row)]
-        customers, providers = len(truth["customer_list"] or []), len(truth["provider_list"] or [])
-        is_small = customers < disclosure.min_customers or providers < disclosure.min_providers
-        assert (row["suppression_reason"] is not None) == is_small, key_of(row)
-        if not is_small:
-            assert {figure: row[figure] for figure in ADDITIVE} == {figure: truth[figure] for figure in ADDITIVE}
-            assert (row["customers"], row["providers"]) == (customers, providers)
-        kinds.add(is_small)
+        small = is_small(market, [truth])
+        assert (row["suppression_reason"] == "too_few_people") == small, key_of(row)
+        shown = {figure: row[figure] for figure in (*ADDITIVE, "turnover_nok") if row[figure] is not None}
+        assert shown == {figure: truth[figure] for figure in shown}
+        assert not (small and shown)
+        kinds.add(small)
     assert kinds == {True, False}
+    published = [row for row in cells if row["suppression_reason"] is None]
+    assert sum(row["bookings"] is not None for row in published) > len(published) / 2
+
+
+def test_providers_who_have_nearly_all_the_turnover_are_not_told(market: Market) -> None:
+    row = market.row(6, "OSLO")
+    assert (row["suppression_reason"], row["turnover_nok"]) == ("p_percent", None)
+    row = market.row(7, "OSLO")
+    assert (row["suppression_reason"], row["bookings"]) == ("dominance", None)
 
 
 def test_the_season_is_made_of_published_totals_and_so_adds_nothing_to_them(market: Market) -> None:
@@ -296,7 +346,13 @@ def test_the_season_is_made_of_published_totals_and_so_adds_nothing_to_them(mark
 
 def test_nobody_is_in_what_is_published(market: Market) -> None:
     public = list(marts(market.project.manifest(), "market_trends").values())
-    assert {node["name"] for node in public} == {"agg_market_published", "agg_market_season", "dim_market_category"}
+    assert {node["name"] for node in public} == {
+        "agg_market_published",
+        "agg_market_published_all",
+        "agg_market_season",
+        "dim_market_category",
+        "fct_forecast",
+    }
     for node in public:
         assert node["access"] == "public"
         assert not any(column["meta"].get("subject") for column in node["columns"].values())
@@ -315,6 +371,12 @@ def test_the_limits_are_the_policys(market: Market) -> None:
     for purpose, numbers in limits.items():
         policy = market.project.policy.purposes[purpose]
         assert numbers == {"min_customers": policy.min_customers, "min_providers": policy.min_providers}
+    assert f"'market_trends_p_percent', {P_PERCENT})" in text
+
+
+def test_every_figure_that_is_published_is_guarded(market: Market) -> None:
+    columns = marts(market.project.manifest(), "market_trends")["agg_market_published"]["columns"]
+    assert {name for name, about in columns.items() if about["data_type"] == "bigint"} == {"category_id", *GUARDED}
 
 
 def test_every_model_is_described_and_says_whose_data_it_holds(market: Market) -> None:

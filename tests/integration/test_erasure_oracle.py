@@ -42,8 +42,17 @@ FIGURES_OVER_EVERYBODY = {
     "fraud: marts.fct_flag",
     "fraud: marts.fct_rule_hit",
     "market_trends: intermediate.agg_market_month",
+    "market_trends: intermediate.agg_market_price_index",
+    "market_trends: intermediate.agg_market_week",
+    "market_trends: intermediate.int_market_trends__cell",
+    "market_trends: intermediate.int_market_trends__demand_week",
+    "market_trends: intermediate.int_market_trends__forecast",
+    "market_trends: intermediate.int_market_trends__rest",
+    "market_trends: intermediate.int_market_trends__withheld",
     "market_trends: marts.agg_market_published",
+    "market_trends: marts.agg_market_published_all",
     "market_trends: marts.agg_market_season",
+    "market_trends: marts.fct_forecast",
     "accounting: marts.agg_reconciliation_day",
 }
 """Tables in which a row is about others than those whom it names: counts, means, clusters, and flags that rest on them."""

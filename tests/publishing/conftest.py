@@ -1,9 +1,10 @@
 """A warehouse with marts by hand, and the manifest that declares them public."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,10 @@ def in_warehouse(workspace: Workspace, purpose: str, *statements: str) -> None:
             con.execute(statement)
 
 
-def manifest_of(folder: Path, *models: tuple[str, str, str, str]) -> Path:
-    """A dbt manifest with these models: (purpose, schema, name, access)."""
+def manifest_of(
+    folder: Path, *models: tuple[str, str, str, str], about: Mapping[str, Mapping[str, Any]] | None = None
+) -> Path:
+    """A dbt manifest with these models: (purpose, schema, name, access); `about`: what more a node says, by name."""
     nodes = {
         f"model.leii.{name}": {
             "resource_type": "model",
@@ -40,6 +43,7 @@ def manifest_of(folder: Path, *models: tuple[str, str, str, str]) -> Path:
             "alias": name,
             "schema": schema,
             "config": {"group": purpose, "access": access},
+            **(about or {}).get(name, {}),
         }
         for purpose, schema, name, access in models
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from publishing.copies import _copy_table, current_version, publish_purpose
+from publishing.copies import _select, current_version, publish_purpose
 from publishing.readers import open_published
 from storage import LeiiError, Workspace
 from tests.publishing.conftest import in_warehouse, manifest_of
@@ -66,7 +66,9 @@ def test_a_published_copy_holds_no_deleted_byte(workspace: Workspace, tmp_path: 
         con.execute("CHECKPOINT warehouse")
         con.execute(f"ATTACH '{target}' AS copy")
         con.execute("CREATE SCHEMA copy.marts")
-        assert _copy_table(con, "matching", "fct") == 2999
+        select, _ = _select(con, "matching", "fct")
+        con.execute(f"CREATE TABLE copy.marts.fct AS {select}")
+        assert con.execute("SELECT count(*) FROM copy.marts.fct").fetchone() == (2999,)
         con.execute("CHECKPOINT copy")
         con.execute("DETACH copy")
         con.execute("DETACH warehouse")

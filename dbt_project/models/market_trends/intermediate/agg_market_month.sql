@@ -9,7 +9,8 @@ measured as (
         category_id,
         municipality,
         month_start,
-        {{ market_trends_figures() }}
+        {{ market_trends_figures() }},
+        {{ market_trends_course() }}
     from contributions
     group by category_id, municipality, month_start
 ),
@@ -27,7 +28,13 @@ final as (
         customers,
         providers,
         booking_customers,
+        turnover_nok,
         price_median_nok,
+        lead_days_median,
+        cancelled_by_customer,
+        cancelled_by_provider,
+        cancelled_by_platform,
+        cancellation_rate,
 
         month_start
     from measured

@@ -11,10 +11,12 @@ renamed as (
         category_id,
 
         status as booking_status,
+        cancelled_by,
 
         price_nok,
 
-        booked_at
+        booked_at,
+        starts_at
     from source
 )
 
