@@ -1,10 +1,13 @@
 """App database to landing, against a bare ADBC read of the same table to Parquet and against dlt with connectorx.
 
-Aim: at least half the rows a second of the bare read, and more than dlt's fastest backend.
+Aims: two thirds of the bare read's rows a second, one and a half times dlt's with its fastest backend, and memory that does
+not grow with the table.
 """
 
 import shutil
+import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import dlt
@@ -13,12 +16,11 @@ import pyarrow.parquet as pq
 from adbc_driver_postgresql import dbapi
 from dlt.sources.sql_database import sql_table
 
-from benchmarks.measure import compare
+from benchmarks.measure import compare, peak_mib
 from demo.postgres import DemoPostgres, running_postgres
 from ingestion.app_db import pull_app_db
 from ingestion.app_db_source import AppDbSource
 from ingestion.landing import open_landing
-from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.source_tables import app_db_tables
 from storage import Home, Workspace, fixed_or_real_now
@@ -40,47 +42,49 @@ analyze;
 """
 
 
-def main() -> None:
-    """Print the three rates and the two ratios."""
+def main(rows: int = ROWS) -> None:
+    """Print the three rates, the two ratios, and this project's memory."""
     folder = Path(tempfile.mkdtemp(prefix="leii-bench-"))
     try:
         with running_postgres(folder / "postgres") as server:
             with psycopg.connect(server.admin_dsn) as connection:
-                connection.execute(_FILL.format(rows=ROWS))
-            _compare(server, folder)
+                connection.execute(_FILL.format(rows=rows))
+            _compare(server, folder, rows)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _compare(server: DemoPostgres, folder: Path) -> None:
-    policy = load_policy()
+def _compare(server: DemoPostgres, folder: Path, rows: int) -> None:
     result = compare(
-        ROWS,
+        rows,
         {
-            "leii, encrypted landing": lambda: _leii(server.pipeline_dsn, folder / "home", policy),
+            "leii, encrypted landing": lambda: _leii(server.pipeline_dsn, folder / "home", rows),
             "bare ADBC to Parquet": lambda: _bare(server.pipeline_dsn, folder / "bare.parquet"),
             "dlt sql_database, connectorx": lambda: _dlt(server.pipeline_dsn, folder / "dlt"),
         },
+        rounds=1 if rows > ROWS else 3,
     )
-    print(f"app.booking, {ROWS:,} rows, 17 columns")
+    print(f"app.booking, {rows:,} rows, 17 columns")
     print("\n".join(result.lines()))
     print(
-        f"  against the bare read: {result.ratio('leii, encrypted landing', 'bare ADBC to Parquet'):.2f} (aim: at least 0.50)"
+        f"  against the bare read: {result.ratio('leii, encrypted landing', 'bare ADBC to Parquet'):.2f} (aim: at least 0.67)"
     )
     ratio = result.ratio("leii, encrypted landing", "dlt sql_database, connectorx")
-    print(f"  against dlt with connectorx: {ratio:.2f} (aim: above 1.00)")
+    print(f"  against dlt with connectorx: {ratio:.2f} (aim: at least 1.50)")
+    print(f"  peak memory: {peak_mib(partial(_leii, server.pipeline_dsn, folder / 'home', rows)):,.0f} MiB")
 
 
-def _leii(dsn: str, root: Path, policy: Policy) -> None:
+def _leii(dsn: str, root: Path, rows: int) -> None:
     """Everything that a pass does with the table: the rows, and the set of its keys by which deletions are found."""
     shutil.rmtree(root, ignore_errors=True)
+    policy = load_policy()
     home = Home(root)
     ring = create_keyring(home.default_keyring_file, policy.purposes)
     workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
     tables = [table for table in app_db_tables(policy) if table.name == "booking"]
     with open_landing(workspace) as landing:
         pull = pull_app_db(workspace, landing, AppDbSource(dsn=dsn), tables=tables)
-    assert [one.rows for one in pull.tables if one.is_listed] == [ROWS], "not every row was landed"
+    assert [one.rows for one in pull.tables if one.is_listed] == [rows], "not every row was landed"
 
 
 def _bare(dsn: str, target: Path) -> None:
@@ -105,4 +109,4 @@ def _dlt(dsn: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*(int(one) for one in sys.argv[1:]))

@@ -1,8 +1,11 @@
 """How a comparison is measured: the candidates in turn, several rounds, medians, and the ratio round by round."""
 
+import multiprocessing
+import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 
@@ -39,3 +42,14 @@ def compare(rows: int, candidates: Mapping[str, Callable[[], None]], rounds: int
             run()
             seconds[name].append(time.perf_counter() - started)
     return Comparison(rows=rows, seconds=seconds)
+
+
+def peak_mib(run: Callable[[], object]) -> float:
+    """The most memory that a process of its own has resident while it does nothing but this, in MiB. `run` is pickled."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+        return processes.submit(_peak_mib, run).result()
+
+
+def _peak_mib(run: Callable[[], object]) -> float:
+    run()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

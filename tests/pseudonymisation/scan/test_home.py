@@ -41,6 +41,7 @@ def database(workspace: Workspace, name: str = "warehouse/fraud.duckdb", rows: i
         workspace.connect() as con,
         attached(con, path, "d", workspace.keyring.purpose_key("fraud", "warehouse")),
     ):
+        con.execute("SET threads = 1")  # how the rows lie, and so what compression hides, is then always the same
         con.execute("CREATE TABLE d.t AS SELECT ? || i AS who FROM range(?) AS r(i)", [SOMEBODY, rows])
     return path
 
