@@ -24,7 +24,7 @@ from orchestration.dbt_runs import DbtBuild, DbtError, NodeResult
 from pseudonymisation.policy.model import Policy
 
 UNIQUE_ID = "dagster_dbt/unique_id"
-BUILD_FIRST = {"matching": "2", "fraud": "1"}
+BUILD_FIRST = {"matching": "2", "market_trends": "2", "fraud": "1"}
 """Purposes with the longest builds start first, so that the other core is not left waiting for them."""
 
 Happening = MaterializeResult[None] | AssetCheckResult
