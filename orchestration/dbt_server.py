@@ -8,6 +8,7 @@ It reads one JSON object a line from its standard input ({"id", "do": "parse" | 
 and answers one a line on its standard output ({"id", "ok", "error", "results"}).
 """
 
+import gc
 import json
 import os
 import re
@@ -84,6 +85,9 @@ def _warm_up(manifest: Manifest) -> None:
 
     for macro in manifest.macros.values():
         template_cache.get_node_template(macro)
+    # What is there by now stays: no fork's garbage collection shall walk it, and by that copy its pages.
+    gc.collect()
+    gc.freeze()
 
 
 def _fork(request: dict[str, Any], manifest: Manifest | None) -> tuple[int, int, tuple[int, int]]:
