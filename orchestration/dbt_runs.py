@@ -77,13 +77,16 @@ class DbtServer:
         threading.Thread(target=self._listen, name="dbt-answers", daemon=True).start()
         atexit.register(self.close)
 
-    def ask(self, do: str, environment: Mapping[str, str], arguments: Sequence[str]) -> Future[dict[str, Any]]:
-        """Send a request; the answer comes as a dictionary."""
+    def ask(
+        self, do: str, environment: Mapping[str, str], arguments: Sequence[str], manifest: Path | None = None
+    ) -> Future[dict[str, Any]]:
+        """Send a request; the answer comes as a dictionary. `manifest`: where what is parsed is written."""
         answer: Future[dict[str, Any]] = Future()
         with self._lock:
             self._count += 1
             self._waiting[self._count] = answer
             request = {"id": self._count, "do": do, "environment": dict(environment), "arguments": list(arguments)}
+            request["manifest"] = None if manifest is None else str(manifest)
             assert self._process.stdin is not None
             try:
                 self._process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -143,7 +146,9 @@ def begin_parsing(home: Home) -> Future[dict[str, Any]]:
             _parsed.clear()
         if home.root not in _parsed:
             folder = home.dbt_folder("manifest")
-            _parsed[home.root] = _server.ask("parse", {}, ["parse", *_common(folder), "--target-path", str(folder)])
+            # The manifest is put in place whole by the server: whoever reads the one before must not see it half written.
+            arguments = ["parse", *_common(folder), "--target-path", str(folder), "--no-write-json"]
+            _parsed[home.root] = _server.ask("parse", {}, arguments, manifest=manifest_file(home))
         return _parsed[home.root]
 
 

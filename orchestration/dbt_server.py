@@ -4,7 +4,7 @@ Loading dbt and parsing the project cost more than a day's models, so both are d
 sources are being read. The process is started with an environment without any secret; a fork gets the key of its one
 purpose, in its environment, as a request of its own.
 
-It reads one JSON object a line from its standard input ({"id", "do": "parse" | "build", "environment", "arguments"})
+It reads one JSON object a line from its standard input ({"id", "do": "parse" | "build", "environment", "arguments", "manifest"})
 and answers one a line on its standard output ({"id", "ok", "error", "results"}).
 """
 
@@ -25,6 +25,8 @@ import dbt_common.clients.agate_helper  # noqa: F401  # loaded before the forks,
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.clients.jinja import template_cache
+
+from storage import replace_durably
 
 # Errors of these kinds speak of the SQL only; the text of others can quote a value out of a row.
 SPEAKABLE = re.compile(r"(Binder|Catalog|Parser|Compilation|Syntax) Error|contract|IO Error|Dependency", re.IGNORECASE)
@@ -74,6 +76,11 @@ def _parse(request: dict[str, Any], answers: IO[str]) -> Manifest | None:
     os.environ.update(request["environment"])
     result = _invoke(dbtRunner(), request["arguments"])
     manifest = result.result if isinstance(result.result, Manifest) else None
+    if manifest is not None:
+        file = Path(request["manifest"])
+        written = file.with_name(f"{file.stem}.new.json")
+        manifest.writable_manifest().write(str(written))
+        replace_durably(written, file)
     _answer(answers, request["id"], manifest is not None, _problem(result))
     if manifest is not None:
         _warm_up(manifest)
