@@ -236,7 +236,7 @@ def _build(workspace: Workspace) -> None:
         arguments = ["build", "--project-dir", project, "--profiles-dir", project, "--target", PURPOSE]
         arguments += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--quiet"]
         arguments += ["--select", "+int_transaction_feature", "--resource-type", "model"]
-        answer = server.ask("build", dbt_environment(workspace, PURPOSE), arguments).result()
+        answer = server.run(arguments, dbt_environment(workspace, PURPOSE)).result()
     finally:
         server.close()
     if not answer["ok"]:

@@ -24,6 +24,7 @@ from storage.extensions import install_extensions
 
 PARTS = ("models", "macros", "seeds", "dbt_project.yml", "profiles.yml")
 KEPT = ("metadata", "nodes", "sources", "macros")
+MANIFEST = "manifest.json"
 
 
 def require_coverage(policy: Policy) -> int:
@@ -74,7 +75,7 @@ def _compile(project: Path) -> dict[str, Any]:
 
 
 def _compile_in(server: DbtServer, project: Path, folder: Path) -> dict[str, Any]:
-    parsed = server.ask("parse", {}, _arguments("parse", project, folder / "parsed")).result()
+    parsed = server.parse(_arguments(project, folder / "parsed"), folder / "parsed" / MANIFEST).result()
     if not parsed["ok"]:
         raise DbtError(f"dbt cannot parse the project: {parsed['error']}")
     extensions, filled = folder / "extensions", folder / "filled.duckdb"
@@ -82,15 +83,12 @@ def _compile_in(server: DbtServer, project: Path, folder: Path) -> dict[str, Any
     _make_tables(filled, incremental_relations(_manifest(folder / "parsed")))
     environment = {"LEII_DBT_EXTENSIONS": str(extensions), "LEII_DBT_TEMPORARY": str(folder / "temporary")}
     answers = {
-        "full": server.ask(
-            "compile",
-            environment,
-            [*_arguments("compile", project, folder / "full"), "--select", "resource_type:model"],
+        "full": server.run(
+            ["compile", *_arguments(project, folder / "full"), "--select", "resource_type:model"], environment
         ),
-        "incremental": server.ask(
-            "compile",
+        "incremental": server.run(
+            ["compile", *_arguments(project, folder / "incremental"), "--select", "config.materialized:incremental"],
             {**environment, "LEII_DBT_FILE": str(filled)},
-            [*_arguments("compile", project, folder / "incremental"), "--select", "config.materialized:incremental"],
         ),
     }
     for answer in [answer.result() for answer in answers.values()]:  # both have ended before the folder goes
@@ -107,10 +105,9 @@ def _make_tables(file: Path, relations: Sequence[tuple[str, str]]) -> None:
             con.execute(f'CREATE TABLE "{schema}"."{table}" (_batch_id BIGINT)')
 
 
-def _arguments(command: str, project: Path, target: Path) -> list[str]:
+def _arguments(project: Path, target: Path) -> list[str]:
     quiet = ["--quiet", "--log-level", "none", "--log-level-file", "none", "--log-path", str(target / "logs")]
     return [
-        command,
         "--project-dir",
         str(project),
         "--profiles-dir",
@@ -122,7 +119,7 @@ def _arguments(command: str, project: Path, target: Path) -> list[str]:
 
 
 def _manifest(target: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((target / "manifest.json").read_bytes())
+    found: dict[str, Any] = json.loads((target / MANIFEST).read_bytes())
     return found
 
 

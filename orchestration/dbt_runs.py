@@ -77,19 +77,24 @@ class DbtServer:
         threading.Thread(target=self._listen, name="dbt-answers", daemon=True).start()
         atexit.register(self.close)
 
-    def ask(
-        self, do: str, environment: Mapping[str, str], arguments: Sequence[str], manifest: Path | None = None
-    ) -> Future[dict[str, Any]]:
-        """Send a request; the answer comes as a dictionary. `manifest`: where what is parsed is written."""
+    def parse(self, arguments: Sequence[str], manifest: Path) -> Future[dict[str, Any]]:
+        """Parse a project. `manifest` is put in its place whole: whoever reads the one before must not see it half written."""
+        return self._ask(
+            {"do": "parse", "arguments": ["parse", *arguments, "--no-write-json"], "manifest": str(manifest)}
+        )
+
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Future[dict[str, Any]]:
+        """Run a command of dbt's on what was parsed last, in a process of its own that has this environment."""
+        return self._ask({"do": "run", "arguments": list(arguments), "environment": dict(environment)})
+
+    def _ask(self, request: Mapping[str, Any]) -> Future[dict[str, Any]]:
         answer: Future[dict[str, Any]] = Future()
         with self._lock:
             self._count += 1
             self._waiting[self._count] = answer
-            request = {"id": self._count, "do": do, "environment": dict(environment), "arguments": list(arguments)}
-            request["manifest"] = None if manifest is None else str(manifest)
             assert self._process.stdin is not None
             try:
-                self._process.stdin.write(json.dumps(request).encode() + b"\n")
+                self._process.stdin.write(json.dumps({"id": self._count, **request}).encode() + b"\n")
                 self._process.stdin.flush()
             except BrokenPipeError:
                 raise DbtError("dbt's process has ended: start the run again") from None
@@ -146,9 +151,8 @@ def begin_parsing(home: Home) -> Future[dict[str, Any]]:
             _parsed.clear()
         if home.root not in _parsed:
             folder = home.dbt_folder("manifest")
-            # The manifest is put in place whole by the server: whoever reads the one before must not see it half written.
-            arguments = ["parse", *_common(folder), "--target-path", str(folder), "--no-write-json"]
-            _parsed[home.root] = _server.ask("parse", {}, arguments, manifest=manifest_file(home))
+            arguments = [*_common(folder), "--target-path", str(folder)]
+            _parsed[home.root] = _server.parse(arguments, manifest_file(home))
         return _parsed[home.root]
 
 
@@ -181,7 +185,7 @@ def build_purpose(workspace: Workspace, purpose: str, *, full_refresh: bool = Fa
     if full_refresh:
         arguments.append("--full-refresh")
     assert _server is not None
-    answer = _server.ask("build", dbt_environment(workspace, purpose), arguments).result()
+    answer = _server.run(arguments, dbt_environment(workspace, purpose)).result()
     build = DbtBuild(purpose=purpose, nodes=tuple(NodeResult(**node) for node in answer["results"]))
     if not answer["ok"]:
         raise DbtError(_why(purpose, build, answer["error"]), build)

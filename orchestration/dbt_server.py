@@ -4,8 +4,8 @@ Loading dbt and parsing the project cost more than a day's models, so both are d
 sources are being read. The process is started with an environment without any secret; a fork gets the key of its one
 purpose, in its environment, as a request of its own.
 
-It reads one JSON object a line from its standard input ({"id", "do": "parse" | "build", "environment", "arguments", "manifest"})
-and answers one a line on its standard output ({"id", "ok", "error", "results"}).
+It reads one JSON object a line from its standard input ({"id", "do": "parse", "arguments", "manifest"} or {"id", "do": "run",
+"arguments", "environment"}) and answers one a line on its standard output ({"id", "ok", "error", "results"}).
 """
 
 import gc
@@ -73,7 +73,6 @@ def _end_forks(selector: selectors.BaseSelector) -> None:
 
 
 def _parse(request: dict[str, Any], answers: IO[str]) -> Manifest | None:
-    os.environ.update(request["environment"])
     result = _invoke(dbtRunner(), request["arguments"])
     manifest = result.result if isinstance(result.result, Manifest) else None
     if manifest is not None:
