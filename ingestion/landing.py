@@ -200,8 +200,7 @@ class Landing:
             origin = self.relation_sql(con, rows)
         else:
             con = con or self._own_connection()
-            arrow = rows.to_arrow_reader() if isinstance(rows, duckdb.DuckDBPyRelation) else rows
-            con.register("leii_landing_rows", arrow)
+            con.register("leii_landing_rows", _registered(rows))
             origin = "leii_landing_rows"
         give_key(self._workspace, con, "landing")
         try:
@@ -250,6 +249,19 @@ def open_landing(workspace: Workspace) -> Iterator[Landing]:
         if register is not None:
             register.close()
         os.close(lock)
+
+
+def _registered(rows: pa.RecordBatchReader | pa.Table | duckdb.DuckDBPyRelation) -> object:
+    """What DuckDB is given to read.
+
+    A stream it would hand to pyarrow's dataset scanner, whose threads read ahead: when the query fails they go on calling an
+    interpreter that may be ending, and the process aborts or never ends. A bare capsule it reads in its own threads, which
+    have ended when the query has.
+    """
+    if isinstance(rows, pa.Table):
+        return rows
+    stream = rows.to_arrow_reader() if isinstance(rows, duckdb.DuckDBPyRelation) else rows
+    return stream.__arrow_c_stream__()
 
 
 def _lock_alone(descriptor: int) -> bool:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import TypeAlias
 
 import pyarrow as pa
@@ -26,7 +26,6 @@ class _Reading:
         self.left = deque(queries)
         self.read: Queue[_Item] = Queue(maxsize=2 * connections)
         self.stopped = Event()
-        self.taking = Lock()
         self.error: BaseException | None = None
 
     def give(self, item: _Item) -> bool:
@@ -74,16 +73,13 @@ def open_stream(connections: Sequence[dbapi.Connection], queries: Sequence[str])
         reading.stopped.set()
         for thread in threads:
             thread.join()
-        with reading.taking:  # an engine may read ahead in a thread of its own, which must not outlive the interpreter
-            pass
         if reading.error is not None:
             raise reading.error
 
 
 def _batches(reading: _Reading, readers: int) -> Iterator[pa.RecordBatch]:
     while readers:
-        with reading.taking:
-            item = reading.take()
+        item = reading.take()
         if item is None:
             readers -= 1
         elif isinstance(item, pa.RecordBatch):

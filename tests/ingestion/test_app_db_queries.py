@@ -1,7 +1,4 @@
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -78,32 +75,6 @@ def test_a_snapshot_outlives_a_failed_attempt_and_a_stream_left_early(app_db: De
         with snapshot.stream("select i, repeat('x', 100) from generate_series(1, 500000) as i") as reader:
             reader.read_next_batch()
         assert snapshot.row("select now()::text as at") == first
-
-
-FAILING_ENGINE = """
-import sys
-import duckdb
-from ingestion.app_db_queries import open_snapshot
-with open_snapshot(sys.argv[1]) as snapshot:
-    try:
-        with snapshot.stream("select i, repeat('x', 100) as t from generate_series(1, 300000) as i") as reader:
-            con = duckdb.connect()
-            con.register("reader", reader)
-            con.execute("SELECT TIMESTAMPTZ 'no time' < now() FROM reader")
-    except duckdb.ConversionException:
-        print("refused")
-"""
-
-
-def test_a_process_ends_well_after_its_engine_failed_on_a_stream(app_db: DemoPostgres) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", FAILING_ENGINE, app_db.reader_dsn],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (run.returncode, run.stdout) == (0, "refused\n"), run.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
 
+from demo.postgres import DemoPostgres
 from ingestion.landing import Batch, Landing, Write, open_landing
 from ingestion.register import SeenFile
 from storage import LeiiError, Workspace
@@ -180,3 +183,32 @@ def test_names_that_are_no_names_are_refused(workspace: Workspace) -> None:
             landing.write("app_db", "../account", "rows", people("Anne"), None)
         with pytest.raises(ValueError, match="of kind rows, keys, deleted"):
             landing.write("app_db", "account", "changes", people("Anne"), None)
+
+
+FAILING_WRITE = """
+import sys
+from pathlib import Path
+import duckdb
+from ingestion.app_db_queries import open_snapshot
+from ingestion.landing import open_landing
+from tests.ingestion.conftest import make_workspace
+query = "select i, repeat('x', 100) as t from generate_series(1, 300000) as i"
+try:
+    with open_landing(make_workspace(Path(sys.argv[1]))) as landing, open_snapshot(sys.argv[2]) as snapshot:
+        with snapshot.stream(query) as reader:
+            landing.write("app", "booking", "rows", reader, None, select="TIMESTAMPTZ 'no time' < now() AS never")
+except duckdb.ConversionException:
+    print("refused")
+"""
+
+
+def test_a_process_ends_well_after_a_write_failed_on_a_stream(workspace: Workspace, app_db: DemoPostgres) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", FAILING_WRITE, str(workspace.home.root), app_db.reader_dsn],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (0, "refused\n"), run.stderr
