@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
 
-.PHONY: demo test endurance check lint types sql notebooks bench lock clean
+.PHONY: demo test endurance check lint types sql notebooks policy bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/leii demo
@@ -16,12 +16,23 @@ endurance: $(STAMP)
 	$(BIN)/pytest -q --numprocesses 2 --dist loadscope -m endurance
 
 check: $(STAMP)
+	$(MAKE) --jobs 2 sql types lint notebooks policy
+
+lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(STAMP)
 	$(BIN)/mypy
+
+sql: $(STAMP)
 	$(BIN)/python -m storage.extensions .venv/duckdb_extensions
 	LEII_DBT_ALL=1 LEII_DBT_EXTENSIONS=$(CURDIR)/.venv/duckdb_extensions $(BIN)/sqlfluff lint --disable-progress-bar dbt_project/models
+
+notebooks: $(STAMP)
 	$(BIN)/marimo check --strict notebooks
+
+policy: $(STAMP)
 	$(BIN)/leii policy --check
 
 bench: $(STAMP)
