@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from storage import Home, LeiiError, Workspace
+from storage import Home, LeiiError, Workspace, write_durably
 from storage.extensions import ensure_extensions
 from storage.keyring import key_text
 
@@ -23,6 +23,9 @@ PARSE_NOW = "2000-01-01T00:00:00+00:00"
 
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "SSL_CERT_FILE")
 """What dbt's process sees of our environment: nothing that could be a secret."""
+
+PARSE_STATE = "partial_parse.msgpack"
+"""What dbt keeps of a parse. It looks itself, by the files' hashes and its own version, at what of it still holds."""
 
 FORBIDDEN_IN_RUNS = "unit_test"
 
@@ -151,8 +154,10 @@ def begin_parsing(home: Home) -> Future[dict[str, Any]]:
             _parsed.clear()
         if home.root not in _parsed:
             folder = home.dbt_folder("manifest")
+            _take_parse_state(folder)
             arguments = [*_common(folder), "--target-path", str(folder)]
             _parsed[home.root] = _server.parse(arguments, manifest_file(home))
+            _parsed[home.root].add_done_callback(lambda _: _keep_parse_state(folder))
         return _parsed[home.root]
 
 
@@ -211,6 +216,21 @@ def _wait_for_parsing(home: Home) -> None:
         with _guard:
             _parsed.pop(home.root, None)
         raise DbtError(f"dbt cannot parse the project: {answer['error']}")
+
+
+def _take_parse_state(folder: Path) -> None:
+    """A new LEII_HOME begins with what an earlier one's parse of this checkout left: half of dbt's work is in it."""
+    kept, own = project_folder() / "target" / PARSE_STATE, folder / PARSE_STATE
+    if kept.exists() and not own.exists():
+        write_durably(own, kept.read_bytes())
+
+
+def _keep_parse_state(folder: Path) -> None:
+    project = project_folder()
+    kept, own = project / "target" / PARSE_STATE, folder / PARSE_STATE
+    is_newer = not kept.exists() or kept.stat().st_mtime < _newest_change(project)
+    if is_newer and own.exists() and os.access(project, os.W_OK):
+        write_durably(kept, own.read_bytes())
 
 
 def _common(folder: Path) -> list[str]:

@@ -21,6 +21,15 @@ def policy() -> Policy:
 
 @pytest.fixture
 def workspace(tmp_path: Path, policy: Policy) -> Workspace:
-    home = Home(tmp_path / "home")
+    return _new_workspace(tmp_path / "home", policy)
+
+
+@pytest.fixture
+def workspace_elsewhere(tmp_path: Path, policy: Policy) -> Workspace:
+    return _new_workspace(tmp_path / "elsewhere", policy)
+
+
+def _new_workspace(root: Path, policy: Policy) -> Workspace:
+    home = Home(root)
     keyring = load_or_create(home.default_keyring_file, policy.purposes)
     return Workspace(home=home, keyring=keyring, now=datetime(2026, 11, 15, 12, tzinfo=UTC))
