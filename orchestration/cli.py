@@ -371,7 +371,7 @@ def replay_quarantine(as_json: Json = False, wait: Wait = 0.0) -> None:
 
 
 def _keyring_file() -> Path:
-    from orchestration.rotating import keyring_file
+    from orchestration.begun_rotation import keyring_file
     from orchestration.settings import load_settings
 
     return keyring_file(load_settings())

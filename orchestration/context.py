@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestration.begun_rotation import finish_begun_rotation
 from orchestration.report import Report
 from orchestration.settings import Need, Settings, load_settings
 from pseudonymisation.policy.model import Policy
@@ -44,7 +45,6 @@ def open_run(settings: Settings | None = None, *, needs: Sequence[Need] = ()) ->
 
     Raises LeiiError when one of the settings that it `needs` is missing, or they or the policy are not whole.
     """
-    from orchestration.rotating import finish_begun_rotation
     from pseudonymisation.policy.checking import require_whole
 
     settings = settings or load_settings()

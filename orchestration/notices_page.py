@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from orchestration.settings import Settings
-from pseudonymisation.disclosures import register_of_disclosures
+from pseudonymisation.disclosure_register import register_of_disclosures
 from pseudonymisation.notices.handing_over import HandOver, confirm_hand_over, write_hand_over
 from pseudonymisation.notices.store import queue_of
 from pseudonymisation.policy.model import Policy

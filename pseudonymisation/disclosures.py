@@ -4,23 +4,10 @@ It holds no identifier: a person is the vault's random subject, and goes from it
 knows somebody stands in the sources alone, and is read from there when the recipient has to be told something.
 """
 
-from dataclasses import dataclass
-from datetime import date
-
 import duckdb
 
 from pseudonymisation.policy.model import Policy, Table
 from pseudonymisation.policy.recipients import Naming, Recipient
-from storage import Workspace
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disclosed:
-    """How many living people a recipient has been given data about, and since when."""
-
-    recipient: str
-    people: int
-    since: date | None
 
 
 def note_disclosures(con: duckdb.DuckDBPyConnection, policy: Policy, table: Table, relation: str) -> None:
@@ -70,16 +57,3 @@ def _note(con: duckdb.DuckDBPyConnection, recipient: Recipient, naming: Naming, 
 def as_text(value: str | bool | int) -> str:
     """A value of the policy as the databases write it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def register_of_disclosures(workspace: Workspace) -> list[Disclosed]:
-    """Every recipient that has been given data about somebody who is known now; numbers of people alone."""
-    from pseudonymisation.vault import open_vault
-
-    if not workspace.home.vault_file.exists():
-        return []
-    with workspace.connect() as con, open_vault(con, workspace):
-        rows = con.execute(
-            "SELECT recipient, count(*), min(since) FROM vault.disclosure GROUP BY recipient ORDER BY recipient"
-        ).fetchall()
-    return [Disclosed(recipient=row[0], people=row[1], since=row[2]) for row in rows]

@@ -11,18 +11,47 @@ TOGETHER = {
     "tests/browser/test_dashboard.py": "browser",
     "tests/browser/test_notebook.py": "browser",
     "tests/browser/test_read_during_an_erasure.py": "browser",
+    "tests/notebooks/test_notebooks.py": "browser",
     "tests/integration/test_one_pass.py": "passes",
     "tests/integration/test_passes_after_the_first.py": "passes",
 }
+
+LONGEST_FIRST = (
+    "browser",
+    "town",
+    "passes",
+    "tests/integration/test_nothing_comes_back.py",
+    "tests/dbt_project/test_matching.py",
+    "tests/dbt_project/test_fraud_flags.py",
+    "tests/ingestion/test_app_db_killed.py",
+    "tests/orchestration/test_definitions.py",
+    "tests/demo/test_demo_cli.py",
+    "tests/dbt_project/test_market_trends.py",
+    "tests/dbt_project/test_accounting.py",
+    "tests/pseudonymisation/access/test_run.py",
+)
+"""Begun before all others: the last process at work should be left with something short. xdist would begin with many tests."""
+
+
+def _scope(nodeid: str) -> str:
+    file = nodeid.split("::")[0]
+    return TOGETHER.get(file, file)
 
 
 class FilesTogether(LoadScopeScheduling):  # type: ignore[misc]
     """By file, or by the name that TOGETHER gives several. xdist's own groups are told by a node id that pytest 9.2 keeps as it was."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::")[0]
-        return TOGETHER.get(file, file)
+        return _scope(nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        ranks = {scope: rank for rank, scope in enumerate(LONGEST_FIRST)}
+        items.sort(key=lambda item: ranks.get(_scope(item.nodeid), len(ranks)))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesTogether:
+    config.option.loadscopereorder = False
     return FilesTogether(config, log)

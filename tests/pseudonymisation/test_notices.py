@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pseudonymisation.access.requests import RightsRequest
-from pseudonymisation.disclosures import register_of_disclosures
+from pseudonymisation.disclosure_register import register_of_disclosures
 from pseudonymisation.erasure import prepare_erasures
 from pseudonymisation.erasure.certificate import public_key_file, summary_of, verify_certificate
 from pseudonymisation.erasure.run import NO_NOTICES
