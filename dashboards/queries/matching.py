@@ -243,13 +243,13 @@ def unmet_need(copy: Reads, choice: Choice, by: Sequence[str]) -> pl.DataFrame:
 def exposure(copy: Reads, choice: Choice) -> pl.DataFrame:
     """Two rows: newcomers' share of the places as the app showed requests of the period, and as the ranking proposes for
     those that are open now; the providers behind each, and the newcomers among them."""
-    shown = ("shown", "fct_rank_training", METRIC["newcomer_share_of_shown"], _MADE)
-    proposed = ("proposed", "fct_provider_ranking", METRIC["newcomer_share_of_proposed"], _OF_CHOICE)
+    shown = ("shown", "marts.fct_rank_training", METRIC["newcomer_share_of_shown"], _MADE)
+    proposed = ("proposed", "marts.fct_provider_ranking", METRIC["newcomer_share_of_proposed"], _OF_CHOICE)
     parts = [
         f"""
         SELECT '{kind}' AS kind, {sql} AS share, count(DISTINCT provider_id) AS providers,
             count(DISTINCT provider_id) FILTER (is_newcomer) AS newcomers
-        FROM marts.{mart} WHERE {rows}
+        FROM {mart} WHERE {rows}
         """
         for kind, mart, sql, rows in (shown, proposed)
     ]

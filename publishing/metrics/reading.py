@@ -108,7 +108,7 @@ def load_metrics() -> Mapping[str, PurposeMetrics]:
         content = validated(path, PurposeMetrics, problems)
         if content is not None:
             found[path.stem] = content
-    problems += _faults(found, load_policy())
+    problems += faults_of(found, load_policy())
     if problems:
         raise MetricError("the metrics are refused:\n" + "\n".join(f"- {problem}" for problem in problems))
     return found
@@ -129,7 +129,8 @@ def find_metric(name: str) -> tuple[str, Metric]:
     return known[name], load_metrics()[known[name]].metrics[name]
 
 
-def _faults(found: Mapping[str, PurposeMetrics], policy: Policy) -> list[str]:
+def faults_of(found: Mapping[str, PurposeMetrics], policy: Policy) -> list[str]:
+    """A sentence for each name that is given twice, and each metric that the policy's limits would not reach."""
     faults: list[str] = []
     owners: dict[str, str] = {}
     for purpose, content in found.items():
