@@ -14,7 +14,7 @@ MODELS = ROOT / "dbt_project" / "models"
 
 def exposures() -> dict[str, dict[str, Any]]:
     """Every exposure by name, with the folder of its file as `purpose` (empty for none)."""
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for path in MODELS.rglob("*exposures.yml"):
         purpose = path.parent.name if path.parent != MODELS else ""
         found |= {one["name"]: {**one, "purpose": purpose} for one in yaml.safe_load(path.read_text())["exposures"]}
