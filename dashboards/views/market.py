@@ -119,10 +119,11 @@ def _forecast(copy: Reads, category: str, category_id: int, place: str) -> None:
             f"{of}: no forecast. It needs a year and two weeks of requests, and is told only where the newest edition tells the requests."
         )
         return
+    origin = frame.row(0, named=True)["origin_week_start"]
     chart(
         figures.forecast(frame, title=f"Requests to expect: {of}"),
         key="market-forecast",
-        about_it=f"As of the week of {wording.day(frame.row(0, named=True)['origin_week_start'])}. The darker band should hold four weeks of five, "
+        about_it=f"As of the week of {wording.day(origin)}. The darker band should hold four weeks of five, "
         "the lighter nineteen of twenty; the dashed line is the same week a year before. Whole requests.",
     )
 
