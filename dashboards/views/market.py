@@ -59,11 +59,11 @@ def _headline(copy: Reads, period: Period, category_id: int | None, place: str) 
     when = f"{wording.month(period.first)} – {wording.month(period.last)}"
     cells, withheld = found["cells"] or 0, found["withheld_cells"] or 0
     shown = [
-        Metric(key="market-requests", label="Requests, published", value=wording.whole(found["requests"]), period=when,
+        Metric(key="market-requests", label="Requests", value=wording.whole(found["requests"]), period=when,
                explained="Requests made: the sum of the published figures."),
-        Metric(key="market-bookings", label="Bookings, published", value=wording.whole(found["bookings"]), period=when,
+        Metric(key="market-bookings", label="Bookings", value=wording.whole(found["bookings"]), period=when,
                explained="Bookings made: the sum of the published figures."),
-        Metric(key="market-completed", label="Completed bookings", value=wording.share(found["completed_share"]), period=when,
+        Metric(key="market-completed", label="Completed", value=wording.share(found["completed_share"]), period=when,
                explained="Bookings of the period that have been completed since, over all bookings of the period."),
         _price(copy, period, category_id, place),
         Metric(key="market-withheld", label="Cells withheld", value=f"{withheld:,.0f} of {cells:,.0f}", period=when,

@@ -69,7 +69,7 @@ def _headline(copy: Reads, about: About, choice: Choice, total: pl.DataFrame) ->
                    explained="Requests made in the period."),
             Metric(key="matching-fill-rate", label="Fill rate", value=wording.share(found["fill_rate"]), period=when,
                    explained="Requests that led to a booking that was not cancelled, over all requests."),
-            Metric(key="matching-response", label="Time to first answer",
+            Metric(key="matching-response", label="First answer",
                    value=wording.minutes(response["median_minutes"]), period=when,
                    explained="Median time from the request to the first provider's answer, over the requests that were answered; "
                    f"one in ten waits longer than {wording.minutes(response['p90_minutes'])}. Times are known to 5 minutes."),
@@ -157,7 +157,7 @@ def _unmet_need(copy: Reads, about: About, choice: Choice, of: str) -> None:
                    period=when, explained="Unfilled requests over all requests; one that is still open is neither filled nor unfilled."),
             Metric(key="matching-unshown", label="Shown to nobody", value=wording.whole(total["unshown_requests"]), period=when,
                    explained="Requests that were shown to no provider."),
-            Metric(key="matching-zero-results", label="Searches without a result",
+            Metric(key="matching-zero-results", label="Found nobody",
                    value=wording.share(total["zero_result_share"]), period=when,
                    explained="Searches that found nobody, over all searches whose category is known."),
         ]

@@ -107,13 +107,13 @@ def test_every_chart_has_been_drawn_and_described(visit: Visit) -> None:
             assert len(chart.get_attribute("aria-label") or "") > 20
 
 
-def test_no_headline_figure_is_cut_off_on_a_narrow_screen(visit: Visit) -> None:
+def test_no_headline_figure_and_no_label_of_one_is_cut_off_on_a_narrow_screen(visit: Visit) -> None:
     visit.page.set_viewport_size({"width": 1300, "height": 1000})
     for page in ("market", "matching", "fraud"):
         shown = visit.open(*PAGES[page])
         shown.locator("[data-testid=stMetricValue]").first.wait_for()
         cut_off = """
-            [...document.querySelectorAll('[data-testid=stMetricValue], [data-testid=stMetricValue] *')]
+            [...document.querySelectorAll('[data-testid=stMetricValue] *, [data-testid=stMetricLabel] *')]
                 .filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).map(one => one.innerText)
         """
         assert shown.evaluate(cut_off) == []
