@@ -48,6 +48,34 @@ def series_by_week(
     )
 
 
+def forecast(frame: pl.DataFrame, *, title: str) -> Chart:
+    """The forecast by week with its bands of 80 and 95 %, and the same week a year before as a dashed line."""
+    base = alt.Chart(frame).encode(x=alt.X("week_start:T", title=None, axis=_time_axis(frame["week_start"], "%-d %b")))
+    bands = [
+        base.mark_area(color=TEAL, opacity=opacity).encode(
+            y=alt.Y(f"lower_{share}:Q", title="Requests a week", scale=alt.Scale(zero=True)), y2=f"upper_{share}:Q"
+        )
+        for share, opacity in ((95, 0.15), (80, 0.25))
+    ]
+    before = base.mark_line(color=QUIET, strokeDash=[4, 3]).encode(y="a_year_before:Q")
+    line = base.mark_line(color=TEAL, strokeWidth=2).encode(y="requests:Q")
+    points = base.mark_point(color=TEAL, filled=True, size=46, opacity=1).encode(
+        y="requests:Q",
+        tooltip=[
+            alt.Tooltip("week_start:T", title="Week of", format="%-d %b %Y"),
+            alt.Tooltip("requests:Q", title="Requests expected", format=",.0f"),
+            *(
+                alt.Tooltip(f"{end}_{share}:Q", title=f"{share} %, {end} end", format=",.0f")
+                for share in (80, 95)
+                for end in ("lower", "upper")
+            ),
+            alt.Tooltip("a_year_before:Q", title="The same week a year before", format=",.0f"),
+        ],
+    )
+    text = "The forecast of requests by week, with intervals of 80 and 95 % and the same week a year before."
+    return _finished(alt.layer(*bands, before, line, points), title, text, height=260)
+
+
 def seasonal_index(frame: pl.DataFrame, *, title: str) -> Chart:
     """Bars by calendar month around the average month, 1."""
     named = _with_month_names(frame)

@@ -1,5 +1,6 @@
 """What every notebook begins with: its purpose's published copy, opened with that purpose's key, and what it may be used for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from dashboards import wording
 from orchestration.settings import load_settings
 from pseudonymisation.policy.model import Purpose
 from pseudonymisation.policy.reading import load_policy
+from publishing.metrics.reading import metric_sql
 from publishing.readers import Parameters, PublishedReader
 
 TABLES = """
@@ -29,6 +31,11 @@ class Published:
     def query(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
         """The rows as a Polars frame; tables are in schema `marts`."""
         return self.reader.query(sql, parameters)
+
+    @property
+    def metric(self) -> Mapping[str, str]:
+        """The purpose's metrics by name, as SQL for a SELECT on their mart: `leii metrics` lists them."""
+        return metric_sql(self.purpose.name)
 
     def introduction(self) -> str:
         """Markdown: what the data is for, who reads it, what the limits are, and which tables there are."""

@@ -236,6 +236,26 @@ def policy(
 
 
 @app.command()
+def metrics(
+    name: Annotated[str | None, typer.Argument(help="A metric; without it they are listed.")] = None,
+    by: Annotated[list[str] | None, typer.Option(help="A dimension to cut it by; may be given more than once.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What each figure is, in one definition; or one of them, on its purpose's published copy."""
+    from orchestration import metrics_page as page
+    from orchestration.settings import load_settings
+
+    if name is None:
+        if by:
+            raise LeiiError("name the metric that is to be cut: `leii metrics` lists them")
+        found = page.list_metrics()
+        _print_json(found) if as_json else page.print_metrics(_console(), found)
+        return
+    answer = page.compute_metric(load_settings(), name, by or ())
+    _print_json(page.as_json(answer)) if as_json else page.print_answer(_console(), answer)
+
+
+@app.command()
 def scan(
     file: Annotated[str, typer.Argument(help="Identifiers, one a line; - reads them from standard input.")],
     as_json: Json = False,

@@ -27,7 +27,8 @@ PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONP
 PARSE_STATE = "partial_parse.msgpack"
 """What dbt keeps of a parse. It looks itself, by the files' hashes and its own version, at what of it still holds."""
 
-FORBIDDEN_IN_RUNS = "unit_test"
+NOT_IN_RUNS = ("unit_test", "exposure")
+"""Kinds of nodes that a run leaves out: what is for tests, and what says only who reads a mart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +187,7 @@ def build_purpose(workspace: Workspace, purpose: str, *, full_refresh: bool = Fa
     _wait_for_parsing(home)
     folder = home.dbt_folder(purpose)
     arguments = ["build", *_common(folder), "--target", purpose, "--target-path", str(folder / "target")]
-    arguments += ["--select", f"path:models/{purpose}", "--exclude-resource-type", FORBIDDEN_IN_RUNS, "--no-write-json"]
+    arguments += ["--select", f"path:models/{purpose}", "--exclude-resource-type", *NOT_IN_RUNS, "--no-write-json"]
     if full_refresh:
         arguments.append("--full-refresh")
     assert _server is not None

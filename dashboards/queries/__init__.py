@@ -1,6 +1,11 @@
-"""What the pages ask of a published copy. Functions of a reader and filters that give a Polars frame; no layout."""
+"""What the pages ask of a published copy. Functions of a reader and filters that give a Polars frame; no layout.
+
+A figure that is a metric takes its SQL from publishing/metrics.
+"""
+
+from collections.abc import Mapping
 
 
-def sums(*columns: str) -> str:
-    """Each column's sum under its own name, as a plain integer (DuckDB widens sums to HUGEINT)."""
-    return ", ".join(f"CAST(sum({column}) AS BIGINT) AS {column}" for column in columns)
+def figures(metrics: Mapping[str, str], *names: str) -> str:
+    """Each metric's SQL under the metric's own name."""
+    return ", ".join(f"{metrics[name]} AS {name}" for name in names)

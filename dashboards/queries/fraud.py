@@ -1,33 +1,31 @@
 """Flags, rule hits and account clusters, for the fraud desk. No column of a full pseudonym leaves this module."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from dashboards.access import Reads
+from dashboards.queries import figures
 from dashboards.wording import short_id
+from publishing.metrics.reading import metric_sql
 
+METRIC: Final = metric_sql("fraud")
 HIT_DAYS = 90
 STANDING = "status IN ('active', 'contested')"
+_RECENT = f"""
+SELECT * FROM marts.fct_rule_hit WHERE observed_at > (SELECT built_at FROM about) - INTERVAL {HIT_DAYS} DAY
+"""
 
 
 def headline(copy: Reads) -> dict[str, int]:
     """Counts as of the copy: flags by recommended action, hits of the last 90 days, clusters and the largest of them."""
     return copy.query(
         f"""
-        WITH recent AS (
-            SELECT rule_code FROM marts.fct_rule_hit, about
-            WHERE NOT is_retracted AND observed_at > about.built_at - INTERVAL {HIT_DAYS} DAY
-        )
-        SELECT
-            (SELECT count(*) FROM marts.fct_flag WHERE {STANDING}) AS flags,
-            (SELECT count(*) FROM marts.fct_flag WHERE {STANDING} AND recommended_action = 'block_and_review')
-                AS block_and_review,
-            (SELECT count(*) FROM recent) AS hits,
-            (SELECT count(DISTINCT rule_code) FROM recent) AS rules_hit,
-            (SELECT count(DISTINCT cluster_id) FROM marts.dim_account_cluster) AS clusters,
-            (SELECT coalesce(max(account_count), 0) FROM marts.dim_account_cluster) AS largest_cluster
+        WITH flag AS (SELECT {figures(METRIC, "standing_flags", "block_and_review_flags")} FROM marts.fct_flag),
+        hit AS (SELECT {figures(METRIC, "rule_hits", "rules_hit")} FROM ({_RECENT})),
+        cluster AS (SELECT {figures(METRIC, "account_clusters", "largest_cluster")} FROM marts.dim_account_cluster)
+        FROM flag CROSS JOIN hit CROSS JOIN cluster
         """
     ).row(0, named=True)
 
@@ -64,13 +62,11 @@ def hits_by_rule(copy: Reads) -> pl.DataFrame:
     return copy.query(
         f"""
         WITH recent AS (
-            SELECT rule_code, account_id FROM marts.fct_rule_hit, about
-            WHERE NOT is_retracted AND observed_at > about.built_at - INTERVAL {HIT_DAYS} DAY
+            SELECT rule_code, {METRIC["rule_hits"]} AS hits, {METRIC["accounts_hit"]} AS accounts FROM ({_RECENT}) GROUP BY rule_code
         )
-        SELECT rule.rule_code, rule.text_en AS text, rule.weight, count(recent.account_id) AS hits,
-            count(DISTINCT recent.account_id) AS accounts
+        SELECT rule.rule_code, rule.text_en AS text, rule.weight, coalesce(hits, 0) AS hits, coalesce(accounts, 0) AS accounts
         FROM marts.dim_rule AS rule LEFT JOIN recent USING (rule_code)
-        GROUP BY ALL ORDER BY hits DESC, rule_code
+        ORDER BY hits DESC, rule_code
         """
     )
 

@@ -5,21 +5,19 @@ A figure is null where it is withheld; a sum over published figures is less than
 """
 
 from datetime import date
+from typing import Final
 
 import polars as pl
 
 from dashboards.access import Reads
-from dashboards.queries import sums
 from dashboards.queries.periods import Period
+from publishing.metrics.reading import metric_sql
 
-FIGURES = {
-    "bookings": "Bookings",
-    "requests": "Requests",
-    "searches": "Searches",
-    "completed_bookings": "Completed bookings",
-    "cancelled_bookings": "Cancelled bookings",
-    "price_median_nok": "Median price (NOK)",
-}
+METRIC: Final = metric_sql("market_trends")
+REQUESTS: Final = f"{METRIC['published_requests']} AS requests"
+BOOKINGS: Final = f"{METRIC['published_bookings']} AS bookings"
+SEARCHES: Final = f"{METRIC['published_searches']} AS searches"
+PRICE: Final = f"{METRIC['median_price']} AS price_median_nok"
 
 _CHOSEN = """
 SELECT cell.*, category.name_en AS category
@@ -43,10 +41,10 @@ def categories(copy: Reads) -> dict[str, int]:
 def municipalities(copy: Reads, category_id: int | None) -> list[str]:
     """Those with a published figure, the busiest first."""
     frame = copy.query(
-        """
+        f"""
         SELECT municipality FROM marts.agg_market_published
         WHERE NOT is_total AND suppression_reason IS NULL AND ($category_id IS NULL OR category_id = $category_id)
-        GROUP BY municipality ORDER BY sum(bookings) DESC, municipality
+        GROUP BY municipality ORDER BY {METRIC["published_bookings"]} DESC, municipality
         """,
         {"category_id": category_id},
     )
@@ -57,7 +55,7 @@ def headline(copy: Reads, period: Period, category_id: int | None, municipality:
     """Sums of what is published in the period, and how many of the cells behind them are withheld."""
     frame = copy.query(
         f"""
-        SELECT {sums("requests", "bookings", "searches", "completed_bookings", "cancelled_bookings")},
+        SELECT {REQUESTS}, {BOOKINGS}, {SEARCHES}, {METRIC["completed_share"]} AS completed_share,
             count(*) AS cells, count(suppression_reason) AS withheld_cells
         FROM ({_CHOSEN}) WHERE municipality = $municipality
         """,
@@ -70,8 +68,9 @@ def latest_price(copy: Reads, period: Period, category_id: int, municipality: st
     """The newest month in the period with a published median price, and that price in NOK."""
     frame = copy.query(
         f"""
-        SELECT month_start, price_median_nok FROM ({_CHOSEN})
-        WHERE municipality = $municipality AND price_median_nok IS NOT NULL ORDER BY month_start DESC LIMIT 1
+        SELECT month_start, {PRICE} FROM ({_CHOSEN})
+        WHERE municipality = $municipality AND price_median_nok IS NOT NULL
+        GROUP BY month_start ORDER BY month_start DESC LIMIT 1
         """,
         _parameters(period, category_id) | {"municipality": municipality},
     )
@@ -80,10 +79,10 @@ def latest_price(copy: Reads, period: Period, category_id: int, municipality: st
 
 def by_month(copy: Reads, period: Period, category_id: int | None, municipality: str) -> pl.DataFrame:
     """One row a month: sums of published figures, the price where one category is chosen, and withheld cells."""
+    priced = f"{PRICE}," if category_id is not None else ""
     return copy.query(
         f"""
-        SELECT month_start, {sums("requests", "bookings", "searches")},
-            CASE WHEN $category_id IS NOT NULL THEN any_value(price_median_nok) END AS price_median_nok,
+        SELECT month_start, {REQUESTS}, {BOOKINGS}, {SEARCHES}, {priced}
             count(*) AS cells, count(suppression_reason) AS withheld_cells
         FROM ({_CHOSEN}) WHERE municipality = $municipality
         GROUP BY month_start ORDER BY month_start
@@ -96,7 +95,7 @@ def by_category(copy: Reads, period: Period, municipality: str) -> pl.DataFrame:
     """One row a category with a row in the period: sums of published figures, the most bookings first."""
     return copy.query(
         f"""
-        SELECT category, {sums("requests", "bookings")},
+        SELECT category, {REQUESTS}, {BOOKINGS},
             count(*) AS cells, count(suppression_reason) AS withheld_cells
         FROM ({_CHOSEN}) WHERE municipality = $municipality
         GROUP BY category ORDER BY bookings DESC NULLS LAST, category
@@ -133,7 +132,7 @@ def places(copy: Reads, period: Period, category_id: int, how_many: int) -> pl.D
         f"""
         WITH chosen AS (FROM ({_CHOSEN}) WHERE NOT is_total),
         busiest AS (
-            SELECT municipality, CAST(sum(bookings) AS BIGINT) AS published_bookings FROM chosen GROUP BY municipality
+            SELECT municipality, {METRIC["published_bookings"]} AS published_bookings FROM chosen GROUP BY municipality
             HAVING count(bookings) > 0 ORDER BY published_bookings DESC, municipality LIMIT $how_many
         )
         SELECT municipality, month_start, bookings, suppression_reason, published_bookings
@@ -154,6 +153,26 @@ def cells(copy: Reads, period: Period, category_id: int | None, municipality: st
         ORDER BY month_start DESC, category, is_total DESC, municipality
         """,
         _parameters(period, category_id) | {"municipality": municipality},
+    )
+
+
+def forecast(copy: Reads, category_id: int, municipality: str) -> pl.DataFrame:
+    """One row a week: the newest forecast of the requests with its 80 % and 95 % intervals, and the seasonal naive one beside
+    it. Empty where the cell's requests are not told, or there is too little data."""
+    return copy.query(
+        """
+        WITH chosen AS (
+            FROM marts.fct_forecast WHERE category_id = $category_id AND municipality = $municipality
+        )
+        SELECT week_start, max(requests) FILTER (model = 'smoothing') AS requests,
+            max(requests) FILTER (model = 'seasonal_naive') AS a_year_before,
+            max(lower_80) FILTER (model = 'smoothing') AS lower_80, max(upper_80) FILTER (model = 'smoothing') AS upper_80,
+            max(lower_95) FILTER (model = 'smoothing') AS lower_95, max(upper_95) FILTER (model = 'smoothing') AS upper_95,
+            max(origin_week_start) AS origin_week_start
+        FROM chosen WHERE origin_week_start = (SELECT max(origin_week_start) FROM chosen)
+        GROUP BY week_start ORDER BY week_start
+        """,
+        {"category_id": category_id, "municipality": municipality},
     )
 
 

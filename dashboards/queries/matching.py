@@ -8,12 +8,16 @@ disclosure limits: the most of any of the row's cells, or those known from offer
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 import polars as pl
 
 from dashboards.access import Reads
-from dashboards.queries import sums
+from dashboards.queries import figures
 from dashboards.queries.periods import Period
+from publishing.metrics.reading import metric_sql
+
+METRIC: Final = metric_sql("matching")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +65,7 @@ asked AS (
 )
 """
 
-_REQUEST = f"""
-request AS (
-    SELECT request_id, CAST(date_trunc('week', min(requested_at)) AS DATE) AS week_start,
-        bool_or(is_responded) AS is_answered, bool_or(is_accepted) AS is_accepted,
-        bool_or(is_booked) AS is_booked, bool_or(is_completed) AS is_completed,
-        epoch(min(responded_at) FILTER (is_responded) - min(requested_at)) / 60 AS minutes_to_first_response
-    FROM marts.fct_request_funnel
-    WHERE requested_at >= $first AND requested_at < $end AND {_OF_CHOICE}
-    GROUP BY request_id
-)
-"""
+_MADE = f"requested_at >= $first AND requested_at < $end AND {_OF_CHOICE}"
 
 
 def weeks(copy: Reads) -> tuple[date, date] | None:
@@ -114,13 +108,11 @@ def liquidity(copy: Reads, choice: Choice, by: Sequence[str]) -> pl.DataFrame:
         people AS (SELECT {select} count(DISTINCT customer_id) AS asking_customers FROM asked {group}),
         providers AS (SELECT {select} count(DISTINCT provider_id) AS offering_providers FROM offered {group}),
         summed AS (
-            SELECT {select} {sums("searches", "requests", "filled_requests", "open_slots")},
-                max(open_providers) AS most_providers
+            SELECT {select} {figures(METRIC, "searches", "requests", "filled_requests", "open_slots", "fill_rate")},
+                {METRIC["requests_per_open_slot"]} AS requests_per_open_slot, max(open_providers) AS most_providers
             FROM liquidity {group}
         )
-        SELECT {select} searches, requests, filled_requests, open_slots,
-            CAST(filled_requests AS DOUBLE) / nullif(requests, 0) AS fill_rate,
-            CAST(requests AS DOUBLE) / nullif(open_slots, 0) AS requests_per_open_slot,
+        SELECT {select} searches, requests, filled_requests, open_slots, fill_rate, requests_per_open_slot,
             coalesce(asking_customers, 0) AS customers,
             greatest(most_providers, coalesce(offering_providers, 0)) AS providers_at_least
         FROM summed {join.format("people")} {join.format("providers")} {f"ORDER BY {keys}" if keys else ""}
@@ -129,50 +121,53 @@ def liquidity(copy: Reads, choice: Choice, by: Sequence[str]) -> pl.DataFrame:
     )
 
 
+STAGES: Final = {
+    "shown_requests": "Shown to a provider",
+    "answered_requests": "Answered",
+    "accepted_requests": "Accepted",
+    "booked_requests": "Booked",
+    "completed_requests": "Completed",
+}
+
+
 def funnel(copy: Reads, choice: Choice) -> pl.DataFrame:
     """One row a stage: how many requests came so far, and which share of all."""
     row = copy.query(
         f"""
-        WITH {_LIQUIDITY}, {_REQUEST}
-        SELECT (SELECT coalesce(sum(requests), 0) FROM liquidity) AS made, count(*) AS shown,
-            count(*) FILTER (is_answered) AS answered, count(*) FILTER (is_accepted) AS accepted,
-            count(*) FILTER (is_booked) AS booked, count(*) FILTER (is_completed) AS completed
-        FROM request
+        WITH {_LIQUIDITY}
+        SELECT (SELECT coalesce({METRIC["requests"]}, 0) FROM liquidity) AS requests,
+            {figures(METRIC, *STAGES)}
+        FROM marts.fct_request_funnel WHERE {_MADE}
         """,
         choice.parameters(),
     ).row(0, named=True)
-    stages = {
-        "Requests made": row["made"],
-        "Shown to a provider": row["shown"],
-        "Answered": row["answered"],
-        "Accepted": row["accepted"],
-        "Booked": row["booked"],
-        "Completed": row["completed"],
-    }
+    stages = {"Requests made": row["requests"]} | {label: row[name] for name, label in STAGES.items()}
     counts = [int(count) for count in stages.values()]
     return pl.DataFrame({"stage": list(stages), "requests": counts}).with_columns(
         (pl.col("requests") / max(1, counts[0])).alias("share")
     )
 
 
-def first_response(copy: Reads, choice: Choice) -> float | None:
-    """Median minutes from a request to its first answer, over the requests that were answered."""
-    value: float | None = copy.query(
-        f"WITH {_REQUEST} SELECT median(minutes_to_first_response) FROM request", choice.parameters()
-    ).item()
-    return value
+def first_response(copy: Reads, choice: Choice) -> dict[str, float | None]:
+    """Minutes from a request to its first answer, over the requests that were answered: their median and 90th percentile."""
+    return copy.query(f"SELECT {_RESPONSE_TIMES} FROM marts.fct_request WHERE {_MADE}", choice.parameters()).row(
+        0, named=True
+    )
 
 
 def first_response_by_week(copy: Reads, choice: Choice) -> pl.DataFrame:
-    """One row a week: the same median, and how many answered requests it rests on."""
+    """One row a week: the same, and how many answered requests it rests on."""
     return copy.query(
         f"""
-        WITH {_REQUEST}
-        SELECT week_start, median(minutes_to_first_response) AS minutes, count(minutes_to_first_response) AS answered
-        FROM request GROUP BY week_start ORDER BY week_start
+        SELECT CAST(date_trunc('week', requested_at) AS DATE) AS week_start, {_RESPONSE_TIMES},
+            count(minutes_to_first_response) AS answered
+        FROM marts.fct_request WHERE {_MADE} GROUP BY week_start ORDER BY week_start
         """,
         choice.parameters(),
     )
+
+
+_RESPONSE_TIMES = f"{METRIC['time_to_first_response_median']} AS median_minutes, {METRIC['time_to_first_response_p90']} AS p90_minutes"
 
 
 def utilisation(copy: Reads, choice: Choice, *, by_week: bool) -> pl.DataFrame:
@@ -186,7 +181,7 @@ def utilisation(copy: Reads, choice: Choice, *, by_week: bool) -> pl.DataFrame:
         )
     return copy.query(
         f"""
-        SELECT {key} sum(booked_minutes) / nullif(sum(booked_minutes + open_minutes), 0) AS utilisation,
+        SELECT {key} {METRIC["utilisation"]} AS utilisation,
             count(DISTINCT provider_id) AS providers
         FROM marts.fct_provider_capacity_hour AS used
         LEFT JOIN marts.dim_provider AS provider USING (provider_id)
@@ -219,3 +214,43 @@ def named(copy: Reads, frame: pl.DataFrame) -> pl.DataFrame:
         .replace_strict(names, default="Unknown category", return_dtype=pl.String)
         .alias("category")
     ).drop("category_id")
+
+
+def unmet_need(copy: Reads, choice: Choice, by: Sequence[str]) -> pl.DataFrame:
+    """What was asked for and not found, and the different people who asked; `by` as for `liquidity`, without municipality."""
+    keys = ", ".join(by)
+    select, group = (f"{keys}, ", f"GROUP BY {keys}") if keys else ("", "")
+    unmet = ("unfilled_requests", "unfilled_share", "unshown_requests", "zero_result_searches", "zero_result_share")
+    return copy.query(
+        f"""
+        WITH need AS (
+            SELECT *, CAST(date_trunc('week', day) AS DATE) AS week_start FROM marts.agg_unmet_need
+            WHERE day >= $first AND day < $end AND {_OF_CHOICE}
+        ),
+        asked AS (
+            SELECT category_id, customer_id, CAST(date_trunc('week', requested_at) AS DATE) AS week_start
+            FROM marts.fct_request WHERE {_MADE}
+        ),
+        people AS (SELECT {select} count(DISTINCT customer_id) AS customers FROM asked {group}),
+        summed AS (SELECT {select} {figures(METRIC, *unmet)} FROM need {group})
+        SELECT summed.*, coalesce(customers, 0) AS customers
+        FROM summed {f"LEFT JOIN people USING ({keys})" if keys else "CROSS JOIN people"} {f"ORDER BY {keys}" if keys else ""}
+        """,
+        choice.parameters(),
+    )
+
+
+def exposure(copy: Reads, choice: Choice) -> pl.DataFrame:
+    """Two rows: newcomers' share of the places as the app showed requests of the period, and as the ranking proposes for
+    those that are open now; the providers behind each, and the newcomers among them."""
+    shown = ("shown", "marts.fct_rank_training", METRIC["newcomer_share_of_shown"], _MADE)
+    proposed = ("proposed", "marts.fct_provider_ranking", METRIC["newcomer_share_of_proposed"], _OF_CHOICE)
+    parts = [
+        f"""
+        SELECT '{kind}' AS kind, {sql} AS share, count(DISTINCT provider_id) AS providers,
+            count(DISTINCT provider_id) FILTER (is_newcomer) AS newcomers
+        FROM {mart} WHERE {rows}
+        """
+        for kind, mart, sql, rows in (shown, proposed)
+    ]
+    return copy.query(" UNION ALL ".join(parts), choice.parameters())

@@ -37,13 +37,13 @@ def _headline(copy: Reads, about: About) -> None:
     recent = f"{fraud.HIT_DAYS} days to {wording.day(about.built_at)}"
     metrics(
         [
-            Metric(key="fraud-flags", label="Flags", value=wording.whole(found["flags"]), period=now,
+            Metric(key="fraud-flags", label="Flags", value=wording.whole(found["standing_flags"]), period=now,
                    explained="Accounts whose standing rule hits reach a score of 0.5, for a person to decide on."),
-            Metric(key="fraud-block", label="Block and review", value=wording.whole(found["block_and_review"]), period=now,
+            Metric(key="fraud-block", label="Block and review", value=wording.whole(found["block_and_review_flags"]), period=now,
                    explained="Flags with a score of 0.8 or more, where blocking is recommended until somebody has looked."),
-            Metric(key="fraud-hits", label="Rule hits", value=wording.whole(found["hits"]), period=recent,
+            Metric(key="fraud-hits", label="Rule hits", value=wording.whole(found["rule_hits"]), period=recent,
                    explained=f"Hits whose newest evidence is of the period, by {found['rules_hit']} different rules."),
-            Metric(key="fraud-clusters", label="Account clusters", value=wording.whole(found["clusters"]), period=now,
+            Metric(key="fraud-clusters", label="Account clusters", value=wording.whole(found["account_clusters"]), period=now,
                    explained="Groups of accounts that share a phone, card, bank account, device or the like."),
             Metric(key="fraud-largest", label="Largest cluster", value=wording.whole(found["largest_cluster"]),
                    period=f"accounts, {wording.day(about.built_at)}",

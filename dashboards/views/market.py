@@ -1,6 +1,5 @@
 """The market: what is asked for and booked, at what price, when in the year and where."""
 
-from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
@@ -33,6 +32,8 @@ def page() -> None:
         "providers are withheld, and so is what would give them away: the whole market is larger than these sums."
     )
     _over_time(copy, period, category, category_id, place)
+    if category_id is not None:
+        _forecast(copy, category, category_id, place)
     _seasons(copy, category, category_id)
     if category_id is None:
         _categories(copy, period, place)
@@ -58,22 +59,17 @@ def _headline(copy: Reads, period: Period, category_id: int | None, place: str) 
     when = f"{wording.month(period.first)} – {wording.month(period.last)}"
     cells, withheld = found["cells"] or 0, found["withheld_cells"] or 0
     shown = [
-        Metric(key="market-requests", label="Requests, published", value=wording.whole(found["requests"]), period=when,
+        Metric(key="market-requests", label="Requests", value=wording.whole(found["requests"]), period=when,
                explained="Requests made: the sum of the published figures."),
-        Metric(key="market-bookings", label="Bookings, published", value=wording.whole(found["bookings"]), period=when,
+        Metric(key="market-bookings", label="Bookings", value=wording.whole(found["bookings"]), period=when,
                explained="Bookings made: the sum of the published figures."),
-        Metric(key="market-completed", label="Completed bookings", value=_completed(found), period=when,
+        Metric(key="market-completed", label="Completed", value=wording.share(found["completed_share"]), period=when,
                explained="Bookings of the period that have been completed since, over all bookings of the period."),
         _price(copy, period, category_id, place),
         Metric(key="market-withheld", label="Cells withheld", value=f"{withheld:,.0f} of {cells:,.0f}", period=when,
                explained="Cells of category and month behind these sums that are withheld to protect people."),
     ]  # fmt: skip
     metrics(shown)
-
-
-def _completed(found: Mapping[str, float | None]) -> str:
-    bookings, completed = found["bookings"], found["completed_bookings"]
-    return wording.share(completed / bookings if bookings and completed is not None else None)
 
 
 def _price(copy: Reads, period: Period, category_id: int | None, place: str) -> Metric:
@@ -113,6 +109,23 @@ def _over_time(copy: Reads, period: Period, category: str, category_id: int | No
             key="market-price",
             about_it="From prices to the nearest NOK 50; a month in which fewer than 10 customers booked has no point.",
         )
+
+
+def _forecast(copy: Reads, category: str, category_id: int, place: str) -> None:
+    frame = market.forecast(copy, category_id, place)
+    of = f"{category}, {wording.place(place)}"
+    if frame["requests"].drop_nulls().is_empty():
+        empty(
+            f"{of}: no forecast. It needs a year and two weeks of requests, and is told only where the newest edition tells the requests."
+        )
+        return
+    origin = frame.row(0, named=True)["origin_week_start"]
+    chart(
+        figures.forecast(frame, title=f"Requests to expect: {of}"),
+        key="market-forecast",
+        about_it=f"As of the week of {wording.day(origin)}. The darker band should hold four weeks of five, "
+        "the lighter nineteen of twenty; the dashed line is the same week a year before. Whole requests.",
+    )
 
 
 def _seasons(copy: Reads, category: str, category_id: int | None) -> None:

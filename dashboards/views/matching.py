@@ -11,6 +11,7 @@ from dashboards.layout import Metric, chart, chosen, empty, metrics, open_page, 
 from dashboards.queries import matching
 from dashboards.queries.matching import Choice
 from dashboards.queries.periods import WEEKS, last_weeks
+from publishing.metrics.withholding import ALL, Cell, withheld_cells
 
 PLACES_SHOWN = 12
 
@@ -35,6 +36,8 @@ def page() -> None:
     )
     _over_time(copy, about, choice, of)
     _places(copy, about, choice)
+    _unmet_need(copy, about, choice, of)
+    _exposure(copy, about, choice)
     _cells(copy, about, choice)
 
 
@@ -58,6 +61,7 @@ def _headline(copy: Reads, about: About, choice: Choice, total: pl.DataFrame) ->
     found = total.row(0, named=True)
     used = matching.utilisation(copy, choice, by_week=False).row(0, named=True)
     when = wording.days(choice.period.first, choice.period.last)
+    response = matching.first_response(copy, choice)
     utilisation = used["utilisation"] if used["providers"] >= about.min_providers else None
     metrics(
         [
@@ -65,10 +69,10 @@ def _headline(copy: Reads, about: About, choice: Choice, total: pl.DataFrame) ->
                    explained="Requests made in the period."),
             Metric(key="matching-fill-rate", label="Fill rate", value=wording.share(found["fill_rate"]), period=when,
                    explained="Requests that led to a booking that was not cancelled, over all requests."),
-            Metric(key="matching-response", label="Time to first answer",
-                   value=wording.minutes(matching.first_response(copy, choice)), period=when,
+            Metric(key="matching-response", label="First answer",
+                   value=wording.minutes(response["median_minutes"]), period=when,
                    explained="Median time from the request to the first provider's answer, over the requests that were answered; "
-                   "times are known to 5 minutes."),
+                   f"one in ten waits longer than {wording.minutes(response['p90_minutes'])}. Times are known to 5 minutes."),
             Metric(key="matching-utilisation", label="Utilisation", value=wording.share(utilisation), period=when,
                    explained="Booked minutes over offered minutes of the providers who live in the municipality. "
                    "The category does not narrow it: hours are offered for all that a provider does."),
@@ -88,7 +92,8 @@ def _over_time(copy: Reads, about: About, choice: Choice, of: str) -> None:
         used.select("week_start", "utilisation"), on="week_start", how="left", maintain_order="left"
     )
     response = matching.first_response_by_week(copy, choice).with_columns(
-        pl.when(pl.col("answered") >= about.min_customers).then("minutes").alias("minutes")
+        pl.when(pl.col("answered") >= about.min_customers).then(name).alias(name)
+        for name in ("median_minutes", "p90_minutes")
     )
     left, right = st.columns(2)
     with left:
@@ -114,9 +119,9 @@ def _over_time(copy: Reads, about: About, choice: Choice, of: str) -> None:
     chart(
         figures.series_by_week(
             response,
-            {"minutes": "Median time to first answer"},
+            {"median_minutes": "Median", "p90_minutes": "90th percentile"},
             title="Time to the first answer",
-            unit="Minutes, median",
+            unit="Minutes",
         ),
         key="matching-response",
         about_it=of,
@@ -138,6 +143,72 @@ def _places(copy: Reads, about: About, choice: Choice) -> None:
         key="matching-places",
         about_it=f"W: fewer than {about.min_customers} customers. Blank: no request in the period.",
     )
+
+
+def _unmet_need(copy: Reads, about: About, choice: Choice, of: str) -> None:
+    st.subheader("Unmet need")
+    total = matching.unmet_need(copy, choice, []).row(0, named=True)
+    when = wording.days(choice.period.first, choice.period.last)
+    metrics(
+        [
+            Metric(key="matching-unfilled", label="Unfilled requests", value=wording.whole(total["unfilled_requests"]),
+                   period=when, explained="Requests that expired or were cancelled without a booking that stands."),
+            Metric(key="matching-unfilled-share", label="Of all requests", value=wording.share(total["unfilled_share"]),
+                   period=when, explained="Unfilled requests over all requests; one that is still open is neither filled nor unfilled."),
+            Metric(key="matching-unshown", label="Shown to nobody", value=wording.whole(total["unshown_requests"]), period=when,
+                   explained="Requests that were shown to no provider."),
+            Metric(key="matching-zero-results", label="Found nobody",
+                   value=wording.share(total["zero_result_share"]), period=when,
+                   explained="Searches that found nobody, over all searches whose category is known."),
+        ]
+    )  # fmt: skip
+    if choice.category_id is not None:
+        return
+    every = matching.named(copy, matching.unmet_need(copy, choice, ["category_id"]))
+    people: dict[Cell, int] = {(name, ALL): asked for name, asked in every.select("category", "customers").rows()}
+    hidden = withheld_cells(people | {(ALL, ALL): total["customers"]}, about.min_customers)
+    frame = every.filter(~pl.col("category").is_in([name for name, _ in hidden if name is not ALL])).sort(
+        "unfilled_requests", "category", descending=[True, False]
+    )
+    if frame.is_empty():
+        return
+    withheld = every.height - frame.height
+    chart(
+        figures.ranked_bars(
+            frame.with_columns(pl.col("unfilled_share").map_elements(wording.share, return_dtype=pl.String).alias("share")),
+            label="category", value="unfilled_requests", value_title="Unfilled requests", title=f"Requests left unfilled: {of}",
+            hover={"category": "Category", "share": "Of its requests", "zero_result_searches": "Searches without a result"},
+        ),
+        key="matching-unmet",
+        about_it=f"{withheld} categories are left out: too few customers, or what would give such a category away."
+        if withheld
+        else "Requests that expired or were cancelled without a booking that stands.",
+    )  # fmt: skip
+
+
+def _exposure(copy: Reads, about: About, choice: Choice) -> None:
+    """Newcomers are told of only where there are providers enough, newcomers among them too."""
+    st.subheader("Newcomers")
+    found = {row["kind"]: row for row in matching.exposure(copy, choice).iter_rows(named=True)}
+    told = {
+        kind: wording.share(row["share"])
+        if min(row["providers"], row["newcomers"]) >= about.min_providers
+        else wording.NOTHING
+        for kind, row in found.items()
+    }
+    metrics(
+        [
+            Metric(key="matching-newcomers-shown", label="Among those shown", value=told["shown"],
+                   period=wording.days(choice.period.first, choice.period.last),
+                   explained="Share of the places in the app's lists that went to providers with fewer than 5 ended requests behind "
+                   "them, over requests that have come to an end."),
+            Metric(key="matching-newcomers-proposed", label="Among those proposed", value=told["proposed"],
+                   period=f"open requests, {wording.day(about.built_at)}",
+                   explained="Share of the places in the proposed ranking of open requests that go to such providers. Every fifth "
+                   "place is kept for them, where there are any. The ranking proposes; the app's lists are not made by it."),
+        ]
+    )  # fmt: skip
+    st.caption(f"A dash: fewer than {about.min_providers} providers, or newcomers among them, or no request.")
 
 
 def _cells(copy: Reads, about: About, choice: Choice) -> None:

@@ -38,11 +38,11 @@ def _(mo):
 @app.cell
 def _(accounting, gt):
     ledger = accounting.query(
-        """
+        f"""
         SELECT CASE status WHEN 'matched' THEN 'The same in both' WHEN 'missing_in_stripe' THEN 'Paid in the app only'
                 WHEN 'missing_in_app' THEN 'Paid in Stripe only' ELSE 'Another amount' END AS agreement,
-            count(*) AS bookings, sum(price_nok) AS in_app, sum(charged_nok) AS in_stripe,
-            CAST(sum(difference_ore) AS DOUBLE) / 100 AS difference
+            {accounting.metric["ledger_bookings"]} AS bookings, sum(price_nok) AS in_app, sum(charged_nok) AS in_stripe,
+            {accounting.metric["ledger_difference"]} AS difference
         FROM marts.fct_booking_ledger GROUP BY agreement ORDER BY bookings DESC
         """
     )
@@ -70,10 +70,10 @@ def _(mo):
 @app.cell
 def _(accounting, gt):
     payouts = accounting.query(
-        """
-        SELECT CASE WHEN is_platform THEN 'Leii' ELSE 'Providers' END AS paid_to, count(*) AS payouts,
-            count(*) FILTER (is_explained) AS explained, sum(amount_nok) AS amount,
-            CAST(sum(abs(difference_ore)) AS DOUBLE) / 100 AS unexplained
+        f"""
+        SELECT CASE WHEN is_platform THEN 'Leii' ELSE 'Providers' END AS paid_to, {accounting.metric["payouts"]} AS payouts,
+            {accounting.metric["explained_payouts"]} AS explained, {accounting.metric["paid_out"]} AS amount,
+            {accounting.metric["unexplained_amount"]} AS unexplained
         FROM marts.fct_payout GROUP BY paid_to ORDER BY paid_to
         """
     )
@@ -101,7 +101,7 @@ def _(mo):
 @app.cell
 def _(accounting, gt):
     differences = accounting.query(
-        """
+        f"""
         SELECT CASE reason
                 WHEN 'payout_not_explained' THEN 'A payout is not the sum of what it paid out'
                 WHEN 'payment_missing_in_stripe' THEN 'Paid in the app only'
@@ -110,8 +110,8 @@ def _(accounting, gt):
                 WHEN 'fee_differs' THEN 'Another fee than was taken'
                 WHEN 'not_passed_on' THEN 'The provider has another sum than was charged and kept'
                 WHEN 'balance_differs' THEN 'The balance moved by another sum than the payment says'
-            END AS what, count(*) AS differences, count(*) FILTER (is_settling) AS may_settle,
-            CAST(sum(difference_ore) AS DOUBLE) / 100 AS difference, max(happened_on) AS newest
+            END AS what, {accounting.metric["reconciliation_differences"]} AS differences,
+            {accounting.metric["settling_differences"]} AS may_settle, {accounting.metric["difference_amount"]} AS difference, max(happened_on) AS newest
         FROM marts.fct_reconciliation_difference GROUP BY what ORDER BY differences DESC, what
         """
     )
@@ -138,9 +138,9 @@ def _(mo):
 @app.cell
 def _(accounting, figures):
     months = accounting.query(
-        """
-        SELECT CAST(date_trunc('month', charged_on) AS DATE) AS month_start, CAST(sum(amount_nok) AS DOUBLE) / 1000 AS charged,
-            CAST(sum(amount_nok - refunded_nok) AS DOUBLE) / 1000 AS kept
+        f"""
+        SELECT CAST(date_trunc('month', charged_on) AS DATE) AS month_start, {accounting.metric["charged"]} / 1000 AS charged,
+            {accounting.metric["charged_less_refunds"]} / 1000 AS kept
         FROM marts.fct_payment WHERE is_paid GROUP BY month_start ORDER BY month_start
         """
     )

@@ -39,8 +39,8 @@ def _(mo):
 @app.cell
 def _(figures, fraud):
     by_rules = fraud.query(
-        """
-        SELECT len(regexp_extract_all(reasons, '"code"')) AS rules, count(*) AS flags,
+        f"""
+        SELECT len(regexp_extract_all(reasons, '"code"')) AS rules, {fraud.metric["standing_flags"]} AS flags,
             CASE rules WHEN 1 THEN 'One rule' ELSE rules || ' rules' END AS rests_on
         FROM marts.fct_flag WHERE status IN ('active', 'contested') GROUP BY rules ORDER BY rules
         """
@@ -137,8 +137,8 @@ def _(mo):
 @app.cell
 def _(fraud, gt):
     clusters = fraud.query(
-        """
-        SELECT account_count AS accounts, count(DISTINCT cluster_id) AS clusters, count(*) AS members,
+        f"""
+        SELECT account_count AS accounts, {fraud.metric["account_clusters"]} AS clusters, count(*) AS members,
             count(flag.account_id) AS flagged, count(flag.account_id) / count(*) AS share
         FROM marts.dim_account_cluster
         LEFT JOIN (FROM marts.fct_flag WHERE status IN ('active', 'contested')) AS flag USING (account_id)

@@ -74,7 +74,7 @@ def _(mo):
 @app.cell
 def _(gt, market):
     growth = market.query(
-        """
+        f"""
         WITH total AS (FROM marts.agg_market_published WHERE is_total AND bookings IS NOT NULL),
         newest AS (SELECT max(month_start) AS month_start FROM marts.agg_market_published),
         pair AS (
@@ -84,7 +84,7 @@ def _(gt, market):
             CROSS JOIN newest WHERE now.month_start > newest.month_start - INTERVAL 6 MONTH
         )
         SELECT category.name_en AS category, count(*) AS months, CAST(sum(bookings_before) AS BIGINT) AS before,
-            CAST(sum(bookings) AS BIGINT) AS now, sum(bookings) / sum(bookings_before) - 1 AS change
+            {market.metric["published_bookings"]} AS now, sum(bookings) / sum(bookings_before) - 1 AS change
         FROM pair JOIN marts.dim_market_category AS category USING (category_id)
         GROUP BY category.name_en ORDER BY change DESC
         """
@@ -136,10 +136,10 @@ def _(mo):
 @app.cell
 def _(alt, market):
     prices = market.query(
-        """
+        f"""
         SELECT category.name_en AS category, CAST(date_trunc('quarter', month_start) AS DATE) AS quarter_start,
             CAST(year(month_start) AS VARCHAR) || ' Q' || quarter(month_start) AS quarter,
-            median(price_median_nok) AS price_nok
+            {market.metric["median_price"]} AS price_nok
         FROM marts.agg_market_published JOIN marts.dim_market_category AS category USING (category_id)
         WHERE is_total AND price_median_nok IS NOT NULL GROUP BY ALL ORDER BY category, quarter_start
         """

@@ -47,7 +47,8 @@ def _(mo):
     mo.md("""
     ## Which categories leave most requests unfilled?
 
-    A request is filled when it led to a booking that was not cancelled. Many requests with a middling fill rate leave
+    A request is filled when it led to a booking that was not cancelled, and unfilled when it expired or was cancelled without one;
+    one that is still open is neither. Many requests with a middling fill rate leave
     more people without help than few requests with a poor one, so the table is ordered by the number left unfilled.
     """)
     return
@@ -56,18 +57,24 @@ def _(mo):
 @app.cell
 def _(gt, matching, period):
     unfilled = matching.query(
-        """
+        f"""
         WITH asked AS (
             SELECT category_id, count(DISTINCT customer_id) AS customers FROM marts.fct_request
             WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7 GROUP BY category_id
+        ),
+        unmet AS (
+            SELECT category_id, {matching.metric["unfilled_requests"]} AS unfilled FROM marts.agg_unmet_need
+            WHERE day >= $first AND day < CAST($last AS DATE) + 7 GROUP BY category_id
+        ),
+        liquidity AS (
+            SELECT category_id, {matching.metric["requests"]} AS requests, {matching.metric["fill_rate"]} AS fill_rate,
+                {matching.metric["requests_per_open_slot"]} AS requests_per_open_slot
+            FROM marts.agg_liquidity WHERE day >= $first AND day < CAST($last AS DATE) + 7 GROUP BY category_id
         )
-        SELECT category.name_en AS category, CAST(sum(requests) AS BIGINT) AS requests,
-            CAST(sum(requests) - sum(filled_requests) AS BIGINT) AS unfilled,
-            sum(filled_requests) / sum(requests) AS fill_rate,
-            sum(requests) / nullif(sum(open_slots), 0) AS requests_per_open_slot
-        FROM marts.agg_liquidity JOIN asked USING (category_id) JOIN marts.dim_category AS category USING (category_id)
-        WHERE day >= $first AND day < CAST($last AS DATE) + 7
-        GROUP BY category.name_en HAVING max(asked.customers) >= 3 ORDER BY unfilled DESC
+        SELECT category.name_en AS category, requests, unfilled, fill_rate, requests_per_open_slot
+        FROM liquidity JOIN unmet USING (category_id) JOIN asked USING (category_id)
+            JOIN marts.dim_category AS category USING (category_id)
+        WHERE customers >= 3 ORDER BY unfilled DESC, category
         """,
         period,
     )
@@ -103,17 +110,15 @@ def _(mo):
 @app.cell
 def _(alt, matching, period):
     by_answer = matching.query(
-        """
+        f"""
         WITH request AS (
-            SELECT request_id, bool_or(is_booked) AS is_booked,
-                epoch(min(responded_at) FILTER (is_responded) - min(requested_at)) / 60 AS minutes
-            FROM marts.fct_request_funnel
-            WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7
-            GROUP BY request_id
+            SELECT *, minutes_to_first_response AS minutes FROM marts.fct_request
+            WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7 AND candidate_count > 0
+                AND is_responded = (minutes_to_first_response IS NOT NULL)
         )
         SELECT CASE WHEN minutes IS NULL THEN 'no answer' WHEN minutes <= 15 THEN 'up to 15 min'
                 WHEN minutes <= 60 THEN '15 to 60 min' WHEN minutes <= 240 THEN '1 to 4 h' ELSE 'over 4 h' END AS answer,
-            min(coalesce(minutes, 1e9)) AS position, count(*) AS requests, avg(CAST(is_booked AS INTEGER)) AS booked
+            min(coalesce(minutes, 1e9)) AS position, count(*) AS requests, {matching.metric["booked_request_share"]} AS booked
         FROM request GROUP BY answer HAVING count(*) >= 3 ORDER BY position
         """,
         period,
@@ -144,9 +149,9 @@ def _(mo):
 @app.cell
 def _(alt, matching, period):
     by_rank = matching.query(
-        """
-        SELECT rank_position, count(*) AS shown, avg(CAST(is_accepted AS INTEGER)) AS accepted,
-            avg(CAST(is_booked AS INTEGER)) AS booked
+        f"""
+        SELECT rank_position, count(*) AS shown, {matching.metric["acceptance_rate"]} AS accepted,
+            {matching.metric["booked_share_of_shown"]} AS booked
         FROM marts.fct_request_funnel
         WHERE shown_at >= $first AND shown_at < CAST($last AS DATE) + 7 AND rank_position BETWEEN 1 AND 10
         GROUP BY rank_position HAVING count(DISTINCT provider_id) >= 3 ORDER BY rank_position
@@ -183,13 +188,24 @@ def _(mo):
 @app.cell
 def _(gt, matching, period, pl, wording):
     gaps = matching.query(
-        """
-        SELECT category.name_en AS category, municipality, count(*) AS requests,
-            count(*) FILTER (NOT is_filled) AS unfilled, avg(CAST(is_filled AS INTEGER)) AS fill_rate
-        FROM marts.fct_request JOIN marts.dim_category AS category USING (category_id)
-        WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7 AND municipality <> 'unknown'
-        GROUP BY category.name_en, municipality HAVING count(DISTINCT customer_id) >= 3
-        ORDER BY unfilled DESC, requests DESC LIMIT 12
+        f"""
+        WITH asked AS (
+            SELECT category_id, municipality, count(DISTINCT customer_id) AS customers FROM marts.fct_request
+            WHERE requested_at >= $first AND requested_at < CAST($last AS DATE) + 7 GROUP BY category_id, municipality
+        ),
+        unmet AS (
+            SELECT category_id, municipality, {matching.metric["unfilled_requests"]} AS unfilled FROM marts.agg_unmet_need
+            WHERE day >= $first AND day < CAST($last AS DATE) + 7 GROUP BY category_id, municipality
+        ),
+        liquidity AS (
+            SELECT category_id, municipality, {matching.metric["requests"]} AS requests, {matching.metric["fill_rate"]} AS fill_rate
+            FROM marts.agg_liquidity WHERE day >= $first AND day < CAST($last AS DATE) + 7 GROUP BY category_id, municipality
+        )
+        SELECT category.name_en AS category, municipality, requests, unfilled, fill_rate
+        FROM liquidity JOIN unmet USING (category_id, municipality) JOIN asked USING (category_id, municipality)
+            JOIN marts.dim_category AS category USING (category_id)
+        WHERE municipality <> 'unknown' AND customers >= 3
+        ORDER BY unfilled DESC, requests DESC, category, municipality LIMIT 12
         """,
         period,
     ).with_columns(pl.col("municipality").map_elements(wording.place, return_dtype=pl.String))

@@ -53,6 +53,23 @@ def requests_of_twelve_weeks(town: PublishedTown) -> str:
     )
 
 
+def unfilled_of_twelve_weeks(town: PublishedTown) -> str:
+    """Of the same requests, those that expired or were cancelled and have no booking that stands."""
+    return _number(
+        town,
+        "matching",
+        """
+        WITH newest AS (
+            SELECT max(date_trunc('week', requested_at)) AS week_start FROM marts.fct_request, about
+            WHERE date_trunc('week', requested_at) <= CAST(built_at AS DATE) - 7
+        )
+        SELECT count(*) FROM marts.fct_request, newest
+        WHERE requested_at < week_start + INTERVAL 7 DAY AND requested_at >= week_start - INTERVAL 77 DAY
+            AND request_status IN ('expired', 'cancelled') AND NOT is_filled
+        """,
+    )
+
+
 def flags(town: PublishedTown) -> str:
     return _number(town, "fraud", "SELECT count(*) FROM marts.fct_flag WHERE status IN ('active', 'contested')")
 
@@ -66,6 +83,7 @@ def certificates(town: PublishedTown) -> str:
     [
         ("market", "market-requests", published_requests),
         ("matching", "matching-requests", requests_of_twelve_weeks),
+        ("matching", "matching-unfilled", unfilled_of_twelve_weeks),
         ("fraud", "fraud-flags", flags),
         ("privacy", "privacy-certificates", certificates),
     ],
@@ -82,11 +100,45 @@ def test_a_page_shows_what_is_published_and_nothing_leaves_the_machine(
 
 
 def test_every_chart_has_been_drawn_and_described(visit: Visit) -> None:
-    for page, charts in (("market", 3), ("matching", 5), ("fraud", 3)):
+    for page, charts in (("market", 3), ("matching", 6), ("fraud", 3)):
         shown = visit.open(*PAGES[page])
         expect(shown.locator(f"{CHARTS} svg.marks")).to_have_count(charts)
         for chart in shown.locator(f"{CHARTS} [role=graphics-document]").all():
             assert len(chart.get_attribute("aria-label") or "") > 20
+
+
+def test_no_headline_figure_and_no_label_of_one_is_cut_off_on_a_narrow_screen(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 1300, "height": 1000})
+    for page in ("market", "matching", "fraud"):
+        shown = visit.open(*PAGES[page])
+        shown.locator("[data-testid=stMetricValue]").first.wait_for()
+        cut_off = """
+            [...document.querySelectorAll('[data-testid=stMetricValue] *, [data-testid=stMetricLabel] *')]
+                .filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).map(one => one.innerText)
+        """
+        assert shown.evaluate(cut_off) == []
+
+
+def test_the_market_page_shows_the_newest_forecast_of_a_category(visit: Visit, town: PublishedTown) -> None:
+    weeks = int(
+        town.query(
+            "market_trends",
+            """
+            WITH cleaning AS (
+                FROM marts.fct_forecast JOIN marts.dim_market_category AS category USING (category_id)
+                WHERE category.name_en = 'Cleaning' AND municipality = 'all' AND model = 'smoothing'
+            )
+            SELECT count(*) FROM cleaning WHERE origin_week_start = (SELECT max(origin_week_start) FROM cleaning)
+            """,
+        ).item()
+    )
+    shown = visit.open(*PAGES["market"])
+    shown.get_by_role("combobox", name="Category").click()
+    shown.get_by_role("option", name="Cleaning", exact=True).click()
+    chart = shown.locator(".st-key-chart-market-forecast")
+    expect(chart.locator("svg.marks")).to_be_visible()
+    expect(chart.locator("svg.marks .mark-symbol path[aria-roledescription=point]")).to_have_count(weeks)
+    assert weeks > 0
 
 
 def test_a_page_is_not_blank(visit: Visit) -> None:

@@ -3,33 +3,14 @@
 from collections.abc import Iterator
 from datetime import date
 
-import duckdb
-import polars as pl
 import pytest
 
 from dashboards.queries import fraud, market, matching
 from dashboards.queries.matching import Choice
 from dashboards.queries.periods import Period
-from publishing.readers import Parameters
+from tests.dashboards.hand_made import HandMade
 
 WEEK = Period(first=date(2026, 11, 2), last=date(2026, 11, 8))
-
-
-class HandMade:
-    """A copy with marts made by hand, in a DuckDB of its own."""
-
-    def __init__(self, *statements: str) -> None:
-        self._con = duckdb.connect()
-        self._con.execute("SET TimeZone = 'UTC'; CREATE SCHEMA marts")
-        self._con.execute("CREATE TABLE about AS SELECT TIMESTAMPTZ '2026-11-15 06:00:00Z' AS built_at")
-        for statement in statements:
-            self._con.execute(statement)
-
-    def query(self, sql: str, parameters: Parameters = None) -> pl.DataFrame:
-        return self._con.execute(sql, parameters).pl()
-
-    def close(self) -> None:
-        self._con.close()
 
 
 CATEGORIES = "SELECT * FROM (VALUES (1, 'Cleaning'), (2, 'Moving')) AS t (category_id, name_en)"
@@ -51,12 +32,12 @@ def matching_copy() -> Iterator[HandMade]:
         """,
         """
         CREATE TABLE marts.fct_request AS
-        SELECT category_id, municipality, md5(customer)::UUID AS customer_id, requested_at FROM (VALUES
-            (1, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-03 10:00:00Z'), (1, 'OSLO', 'per', TIMESTAMPTZ '2026-11-04 10:00:00Z'),
-            (1, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-05 10:00:00Z'), (1, 'OSLO', 'ola', TIMESTAMPTZ '2026-11-08 23:59:00Z'),
-            (2, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-04 10:00:00Z'), (2, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-06 10:00:00Z'),
-            (1, 'BODØ', 'bodil', TIMESTAMPTZ '2026-11-05 10:00:00Z'), (1, 'OSLO', 'nina', TIMESTAMPTZ '2026-11-10 10:00:00Z')
-        ) AS t (category_id, municipality, customer, requested_at)
+        SELECT category_id, municipality, md5(customer)::UUID AS customer_id, requested_at, minutes_to_first_response FROM (VALUES
+            (1, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-03 10:00:00Z', 10), (1, 'OSLO', 'per', TIMESTAMPTZ '2026-11-04 10:00:00Z', 50),
+            (1, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-05 10:00:00Z', NULL), (1, 'OSLO', 'ola', TIMESTAMPTZ '2026-11-08 23:59:00Z', NULL),
+            (2, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-04 10:00:00Z', NULL), (2, 'OSLO', 'kari', TIMESTAMPTZ '2026-11-06 10:00:00Z', NULL),
+            (1, 'BODØ', 'bodil', TIMESTAMPTZ '2026-11-05 10:00:00Z', NULL), (1, 'OSLO', 'nina', TIMESTAMPTZ '2026-11-10 10:00:00Z', 600)
+        ) AS t (category_id, municipality, customer, requested_at, minutes_to_first_response)
         """,
         """
         CREATE TABLE marts.fct_request_funnel AS
@@ -65,6 +46,25 @@ def matching_copy() -> Iterator[HandMade]:
             TIMESTAMPTZ '2026-11-03 10:00:00Z' + to_minutes(minutes) AS responded_at,
             minutes IS NOT NULL AS is_responded, booked AS is_accepted, booked AS is_booked, FALSE AS is_completed
         FROM (VALUES ('a', 30, FALSE), ('a', 10, TRUE), ('b', 50, FALSE), ('c', NULL, FALSE)) AS t (request, minutes, booked)
+        """,
+        """
+        CREATE TABLE marts.agg_unmet_need AS
+        SELECT * FROM (VALUES
+            (1, 'OSLO', DATE '2026-11-02', 10::BIGINT, 1::BIGINT, 4::BIGINT, 0::BIGINT, 2::BIGINT),
+            (2, 'OSLO', DATE '2026-11-08', 5, 2, 2, 1, 1), (1, 'BODØ', DATE '2026-11-03', 1, 0, 1, 0, 1),
+            (1, 'OSLO', DATE '2026-11-09', 9, 9, 9, 9, 9)
+        ) AS t (category_id, municipality, day, searches, zero_result_searches, requests, unshown_requests, unfilled_requests)
+        """,
+        """
+        CREATE TABLE marts.fct_rank_training AS
+        SELECT 1 AS category_id, 'OSLO' AS municipality, TIMESTAMPTZ '2026-11-03 10:00:00Z' AS requested_at,
+            md5(provider)::UUID AS provider_id, provider = 'new' AS is_newcomer
+        FROM (VALUES ('old'), ('old'), ('older'), ('new')) AS t (provider)
+        """,
+        """
+        CREATE TABLE marts.fct_provider_ranking AS
+        SELECT 1 AS category_id, 'OSLO' AS municipality, md5(provider)::UUID AS provider_id, provider = 'new' AS is_newcomer
+        FROM (VALUES ('old'), ('new')) AS t (provider)
         """,
         "CREATE TABLE marts.dim_provider AS SELECT md5(i::VARCHAR)::UUID AS provider_id, 'OSLO' AS municipality FROM range(4) AS t (i)",
         """
@@ -117,7 +117,29 @@ def test_the_funnel_counts_requests_and_not_providers_asked(matching_copy: HandM
 
 
 def test_the_time_to_the_first_answer_is_the_earliest_of_each_request(matching_copy: HandMade) -> None:
-    assert matching.first_response(matching_copy, Choice(period=WEEK)) == 30.0  # median of 10 and 50
+    times = matching.first_response(matching_copy, Choice(period=WEEK))
+    assert times == {"median_minutes": 30.0, "p90_minutes": pytest.approx(46.0)}  # of 10 and 50
+    by_week = matching.first_response_by_week(matching_copy, Choice(period=WEEK))
+    assert by_week.select("median_minutes", "answered").rows() == [(30.0, 2)]
+
+
+def test_unmet_need_is_of_the_period_and_tells_who_asked(matching_copy: HandMade) -> None:
+    everything = matching.unmet_need(matching_copy, Choice(period=WEEK), []).row(0, named=True)
+    assert (everything["unfilled_requests"], everything["unshown_requests"], everything["zero_result_searches"]) == (
+        4,
+        1,
+        3,
+    )
+    assert everything["unfilled_share"] == pytest.approx(4 / 7)
+    assert everything["customers"] == 4
+    by_category = matching.unmet_need(matching_copy, Choice(period=WEEK), ["category_id"])
+    assert by_category.select("category_id", "unfilled_requests", "customers").rows() == [(1, 3, 4), (2, 1, 1)]
+
+
+def test_exposure_counts_places_and_the_newcomers_behind_them(matching_copy: HandMade) -> None:
+    found = {row["kind"]: row for row in matching.exposure(matching_copy, Choice(period=WEEK)).iter_rows(named=True)}
+    assert found["shown"] == {"kind": "shown", "share": 0.25, "providers": 3, "newcomers": 1}
+    assert found["proposed"] == {"kind": "proposed", "share": 0.5, "providers": 2, "newcomers": 1}
 
 
 def test_utilisation_weighs_by_the_hours_offered(matching_copy: HandMade) -> None:
@@ -162,6 +184,40 @@ def test_a_month_without_a_published_figure_is_empty_and_not_nought(market_copy:
 def test_places_without_any_published_figure_are_left_out(market_copy: HandMade) -> None:
     places = market.places(market_copy, Period(first=date(2026, 9, 1), last=date(2026, 10, 31)), 1, 12)
     assert places["municipality"].unique().to_list() == ["OSLO"]
+
+
+def test_the_share_completed_is_of_cells_in_which_both_figures_are_published() -> None:
+    copy = HandMade(
+        f"CREATE TABLE marts.dim_market_category AS {CATEGORIES}",
+        """
+        CREATE TABLE marts.agg_market_published AS
+        SELECT 1 AS category_id, 'all' AS municipality, TRUE AS is_total, month_start, 1::BIGINT AS requests, bookings, 1 AS searches,
+            completed_bookings, NULL AS suppression_reason
+        FROM (VALUES (DATE '2026-09-01', 20::BIGINT, 15::BIGINT), (DATE '2026-10-01', 40, NULL), (DATE '2026-11-01', NULL, 30))
+            AS t (month_start, bookings, completed_bookings)
+        """,
+    )
+    found = market.headline(copy, Period(first=date(2026, 9, 1), last=date(2026, 11, 30)), None, "all")
+    assert (found["bookings"], found["completed_share"]) == (60, 0.75)
+    copy.close()
+
+
+def test_the_newest_forecast_stands_beside_the_year_before() -> None:
+    copy = HandMade(
+        """
+        CREATE TABLE marts.fct_forecast AS
+        SELECT 1 AS category_id, 'all' AS municipality, *, week_start - 7 * horizon_weeks AS origin_week_start
+        FROM (VALUES
+            ('smoothing', DATE '2026-11-16', 1, 20::BIGINT, 15::BIGINT, 25::BIGINT, 10::BIGINT, 30::BIGINT),
+            ('seasonal_naive', DATE '2026-11-16', 1, 18, 9, 27, 4, 33),
+            ('smoothing', DATE '2026-11-16', 2, 99, 98, 99, 97, 99)
+        ) AS t (model, week_start, horizon_weeks, requests, lower_80, upper_80, lower_95, upper_95)
+        """,
+    )
+    forecast = market.forecast(copy, 1, "all")
+    assert forecast.drop("origin_week_start").rows() == [(date(2026, 11, 16), 20, 18, 15, 25, 10, 30)]
+    assert market.forecast(copy, 1, "OSLO").is_empty()
+    copy.close()
 
 
 def test_flags_tell_reasons_in_english_and_no_whole_pseudonym() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pseudonymisation.loading_sql import outputs_of
 from pseudonymisation.policy.model import Policy
+from tests.dbt_project.purpose_project import PurposeProject
 
 SUBJECT_COLUMNS = {
     "account_id",
@@ -24,6 +25,21 @@ def problems(manifest: Mapping[str, Any], policy: Policy, purpose: str) -> list[
         node for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["fqn"][1] == purpose
     ]
     return [problem for node in nodes for problem in _of_model(node, policy, purpose)]
+
+
+def undescribed(project: PurposeProject) -> list[str]:
+    """Each column that the build gave a table or view and that no description is about."""
+    described = {
+        (node["schema"], node["alias"], column)
+        for node in project.manifest()["nodes"].values()
+        for column, about in node["columns"].items()
+        if about["description"]
+    }
+    built = project.query(
+        "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
+        "WHERE database_name = 'purpose' AND schema_name IN ('staging', 'intermediate', 'marts') ORDER BY ALL"
+    )
+    return [".".join(row.values()) for row in built if tuple(row.values()) not in described]
 
 
 def marts(manifest: Mapping[str, Any], purpose: str) -> dict[str, dict[str, Any]]:

@@ -42,7 +42,8 @@ class BuildResult:
         return sorted(name for name, status in self.statuses.items() if status not in GOOD)
 
 
-GOOD = {"success", "pass"}
+GOOD = {"success", "pass", "no-op"}
+"""There is nothing to build of an exposure: no-op."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.dbt_project.documented import problems
+from tests.dbt_project.documented import problems, undescribed
 from tests.dbt_project.purpose_project import BuildResult, PurposeProject
 
 pytestmark = pytest.mark.slow
@@ -238,3 +238,4 @@ def test_build_is_clean_and_the_models_are_described(story: Story) -> None:
     (warned,) = story.first.failed()
     assert (warned[:18], story.first.statuses[warned]) == ("nothing_to_look_at", "warn")
     assert problems(story.project.manifest(), story.project.policy, "accounting") == []
+    assert undescribed(story.project) == []

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.dbt_project.documented import problems
+from tests.dbt_project.documented import problems, undescribed
 from tests.dbt_project.fraud_cases import CASES, EXPECTED, put_model_in_use
 from tests.dbt_project.market_by_hand import Market, Uid
 from tests.dbt_project.purpose_project import BuildResult, PurposeProject
@@ -119,3 +119,4 @@ def test_build_is_clean_and_the_models_are_described(
     )
     found = problems(project.manifest(), project.policy, "fraud")
     assert [p for p in found if not ("names a person" in p and p.split(":")[0].endswith(more_subjects))] == []
+    assert undescribed(project) == []

@@ -16,7 +16,7 @@ import pytest
 from publishing.market_table import FIGURES as GUARDED
 from publishing.market_table import LEAST_WIDTH, P_PERCENT
 from publishing.suppression import Bools, Floats, needs
-from tests.dbt_project.documented import marts, problems
+from tests.dbt_project.documented import marts, problems, undescribed
 from tests.dbt_project.purpose_project import PROJECT, BuildResult, PurposeProject
 from tests.publishing.attack import intervals
 
@@ -381,6 +381,7 @@ def test_every_figure_that_is_published_is_guarded(market: Market) -> None:
 
 def test_every_model_is_described_and_says_whose_data_it_holds(market: Market) -> None:
     assert problems(market.project.manifest(), market.project.policy, "market_trends") == []
+    assert undescribed(market.project) == []
 
 
 def test_every_municipality_is_in_the_register_or_unknown(market: Market) -> None:

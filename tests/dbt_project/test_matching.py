@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.dbt_project.documented import marts, problems
+from tests.dbt_project.documented import marts, problems, undescribed
 from tests.dbt_project.purpose_project import PROJECT, BuildResult, PurposeProject
 
 pytestmark = pytest.mark.slow
@@ -425,6 +425,7 @@ def test_an_erased_person_is_in_no_table_after_an_incremental_build(story: Story
 
 def test_every_model_is_described_and_says_whose_data_it_holds(story: Story) -> None:
     assert problems(story.project.manifest(), story.project.policy, "matching") == []
+    assert undescribed(story.project) == []
 
 
 def test_every_municipality_is_in_the_register_or_unknown(story: Story) -> None:

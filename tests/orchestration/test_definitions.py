@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from difflib import unified_diff
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ from pseudonymisation.policy.model import Policy
 from storage import Home
 
 STAGES = {"read", "pseudonymise", "erase", "transform", "train", "publish", "feedback"}
+
+SNAPSHOT = Path(__file__).with_name("asset_graph.txt")
+RENEWED_BY = "tests/orchestration/test_definitions.py -k graph_of_assets"
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +65,21 @@ def test_every_asset_has_the_group_of_its_stage(graph: AssetGraph) -> None:
     groups = {key.to_user_string(): graph.get(key).group_name for key in graph.get_all_asset_keys()}
     assert {key: group for key, group in groups.items() if group not in STAGES} == {}
     assert set(groups.values()) == STAGES
+
+
+def test_the_graph_of_assets_is_the_one_that_was_agreed_on(graph: AssetGraph) -> None:
+    """Each line is an asset, or an asset and one that it depends on. A change is to be seen and meant."""
+    lines = []
+    for key in sorted(graph.get_all_asset_keys()):
+        parents = sorted(parent.to_user_string() for parent in graph.get(key).parent_keys)
+        lines += [key.to_user_string(), *(f"{key.to_user_string()} <- {parent}" for parent in parents)]
+    if os.environ.get("RENEW_SNAPSHOTS") == "1":
+        SNAPSHOT.write_text("\n".join(lines) + "\n")
+    agreed = SNAPSHOT.read_text().splitlines()
+    difference = list(unified_diff(agreed, lines, "agreed", "now", n=0, lineterm=""))
+    assert not difference, "\n".join(
+        ["the graph of assets has changed. If that is meant: RENEW_SNAPSHOTS=1 pytest " + RENEWED_BY, *difference]
+    )
 
 
 def test_every_asset_can_be_materialised(graph: AssetGraph) -> None:
