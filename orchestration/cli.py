@@ -59,6 +59,9 @@ def erase(
         bool,
         typer.Option("--cookie", help="Also a cookie that no account is tied to: its anonymousId on standard input."),
     ] = False,
+    held_is_lost: Annotated[
+        bool, typer.Option(help="Go on though what the law has you keep is lost and no backup of held/ has it.")
+    ] = False,
     as_json: Json = False,
     wait: Wait = 0.0,
 ) -> None:
@@ -71,7 +74,7 @@ def erase(
     this = open_run(needs=("app_db_dsn",))
     given = read_cookie(sys.stdin) if cookie else None
     with stage_display(stage_count(this.purposes), quiet=as_json) as display:
-        certificates = erase_now(this, cookie=given, wait_seconds=wait, on_change=display)
+        certificates = erase_now(this, cookie=given, held_is_lost=held_is_lost, wait_seconds=wait, on_change=display)
     _answer(as_json, this.report.as_json(), f"{certificates} certificates issued, in {this.home.certificates}")
 
 

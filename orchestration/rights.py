@@ -107,9 +107,7 @@ def _carry(run: Run) -> None:
     steps.register_people(run)
     for purpose in run.purposes:
         steps.load_purpose(run, purpose)
-    for purpose in run.purposes:
-        steps.build_models(run, purpose)
-        steps.publish(run, purpose)
+    steps.build_and_publish(run, run.purposes)
     steps.empty_landing(run)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 from orchestration import dbt_runs, steps
 from orchestration.context import Run, active_run
 from orchestration.report import Stage, save_report
+from pseudonymisation.erasure.held import give_up_lost
 from pseudonymisation.erasure.orphans import require_vault
 from storage import LeiiError, exclusive_run
 
@@ -63,22 +64,23 @@ def erase_now(
     run: Run,
     *,
     cookie: str | None = None,
+    held_is_lost: bool = False,
     wait_seconds: float = 0.0,
     on_change: Callable[[Stage], None] = lambda stage: None,
 ) -> int:
     """Carry the erasures that are due to their end, without reading the sources first; returns how many certificates.
 
-    `cookie`: an anonymousId that no account is tied to, to be erased with them.
-    Raises LeiiError at the first stage that fails; the next run takes it up from there.
+    `cookie`: an anonymousId that no account is tied to, to be erased with them. `held_is_lost`: go on though the held zone
+    lacks what was put there. Raises LeiiError at the first stage that fails; the next run takes it up from there.
     """
     run.report.on_change = on_change
     with _interrupt_leaves(), exclusive_run(run.home, wait_seconds=wait_seconds), active_run(run):
         require_vault(run.workspace, run.policy)
+        if held_is_lost:
+            give_up_lost(run.workspace)
         dbt_runs.begin_parsing(run.home)
         touched = steps.prepare_erasures(run, cookie=cookie)
-        for purpose in touched:
-            steps.build_models(run, purpose)
-            steps.publish(run, purpose)
+        steps.build_and_publish(run, touched)
         steps.empty_landing(run)
         certificates = steps.finish_erasures(run)
         if touched:

@@ -157,6 +157,8 @@ def _move_held(workspace: Workspace, after: KeyRing, purposes: Sequence[str]) ->
 
     def rekeyed(table: str, column: str, type_: str) -> str:
         keyed = _CONTENT_REKEYED if column == "content" else _next_layer_of(f"held: {table}", column, type_)
+        if keyed == f'"{column}"':
+            return keyed
         return f"CASE WHEN purpose = '{purposes[0]}' THEN {keyed} ELSE \"{column}\" END"
 
     with workspace.connect() as con:

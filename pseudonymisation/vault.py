@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS vault.erasure_effect (
 CREATE TABLE IF NOT EXISTS vault.purge_due (since TIMESTAMPTZ NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.restored (since TIMESTAMPTZ NOT NULL);
 CREATE TABLE IF NOT EXISTS vault.taken_batch (batch_id BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS vault.held_written (number BIGINT NOT NULL);
 """
 
 

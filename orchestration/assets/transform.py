@@ -24,9 +24,6 @@ from orchestration.dbt_runs import DbtBuild, DbtError, NodeResult
 from pseudonymisation.policy.model import Policy
 
 UNIQUE_ID = "dagster_dbt/unique_id"
-BUILD_FIRST = {"matching": "2", "market_trends": "2", "fraud": "1"}
-"""Purposes with the longest builds start first, so that the other core is not left waiting for them."""
-
 Happening = MaterializeResult[None] | AssetCheckResult
 
 
@@ -70,7 +67,7 @@ def _purpose(purpose: str, manifest: Mapping[str, Any]) -> AssetsDefinition:
         name=f"build_{purpose}",
         dagster_dbt_translator=LeiiTranslator(),
         required_resource_keys={"run"},
-        op_tags={"dagster/priority": BUILD_FIRST.get(purpose, "0")},
+        op_tags={"dagster/priority": str(steps.BUILD_FIRST.get(purpose, 0))},
         pool=warehouse_pool(purpose),
     )
     def build(context: AssetExecutionContext) -> Iterable[Happening]:

@@ -22,7 +22,7 @@ from pseudonymisation.access.document import (
     RowTable,
     Value,
 )
-from pseudonymisation.access.labels import CATEGORIES, FIELDS, TABLES
+from pseudonymisation.access.names import category_name, field_name, table_name
 from pseudonymisation.access.page_style import STYLE
 from pseudonymisation.access.wording import (
     LANGUAGES,
@@ -208,9 +208,9 @@ def _purpose(purpose: PurposeSection, lang: Language) -> str:
 def _treatments(purpose: PurposeSection, lang: Language) -> str:
     rows = [
         [
-            escape(_table_name(one.table, lang)),
-            escape(_field(one.column, lang)),
-            escape(_category(one.category, lang)),
+            escape(table_name(one.table, lang)),
+            escape(field_name(one.column, lang)),
+            escape(category_name(one.category, lang)),
             escape(_treatment(one.treatment, one.parameter, lang)),
         ]
         for one in purpose.gets
@@ -234,7 +234,7 @@ def _recipient(recipient: RecipientSection, lang: Language) -> str:
     facts = {
         text("what_for", lang): what_for,
         text("basis", lang): f"GDPR art. {recipient.basis_article}: {reason}",
-        text("recipient_gets", lang): ", ".join(_field(name.partition(".")[2], lang) for name in recipient.gets),
+        text("recipient_gets", lang): ", ".join(field_name(name.partition(".")[2], lang) for name in recipient.gets),
         text("since", lang): _day(recipient.since, lang) if recipient.since else "–",
     }
     card = _card({name: escape(value) for name, value in facts.items()})
@@ -336,7 +336,7 @@ def _table(table: RowTable, lang: Language, level: int) -> str:
     names = list(dict.fromkeys(name for row in cells for name in row))
     is_grid = len(names) <= COLUMNS_OF_A_TABLE and len(cells) > 1
     shown = cells if is_grid else cells[:CARDS_SHOWN]
-    heading = f"<h{level}>{escape(_table_name(table.name, lang))} <small>({len(table.rows)})</small></h{level}>"
+    heading = f"<h{level}>{escape(table_name(table.name, lang))} <small>({len(table.rows)})</small></h{level}>"
     parts = []
     if len(telling) > len(shown):
         parts.append(f"<p>{_say('some', lang, shown=len(shown), count=len(telling))}</p>")
@@ -362,7 +362,7 @@ def _tells(row: Row) -> bool:
 def _cells(row: Row, lang: Language) -> dict[str, str]:
     cells: dict[str, str] = {}
     for name, value in row.fields.items():
-        label = _field(name, lang)
+        label = field_name(name, lang)
         cells[label if label not in cells else name] = _shown(value, lang)
     if row.on_erasure is not None:
         fate = text(row.on_erasure, lang)
@@ -405,32 +405,6 @@ def _count(tables: Iterable[RowTable]) -> int:
 
 def _purpose_name(purpose: PurposeSection, lang: Language) -> str:
     return policy_words(PURPOSES, purpose.name, lang, (purpose.title, "", ""))[0]
-
-
-def _table_name(name: str, lang: Language) -> str:
-    known = name.replace("__", ".").rsplit(".", 1)
-    system = "Stripe: " if known[0].endswith("stripe") and len(known) > 1 else ""
-    return system + word(TABLES, known[-1], lang) if known[-1] in TABLES else known[-1].replace("_", " ")
-
-
-def _field(name: str, lang: Language) -> str:
-    """A field's label; of a path each part, but for what only numbers a list."""
-    parts = [part for part in name.split(".") if not part.isdigit() and part not in ("data", "*")]
-    return " › ".join(_part(part, lang) for part in parts) or name
-
-
-def _part(part: str, lang: Language) -> str:
-    if lang == "nb" and part in FIELDS:
-        return FIELDS[part]
-    words = part.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
-def _category(category: str, lang: Language) -> str:
-    for start, nb, en in CATEGORIES:
-        if category.startswith(start):
-            return nb if lang == "nb" else en
-    return category
 
 
 def _shown(value: Value, lang: Language) -> str:

@@ -45,7 +45,7 @@ from pseudonymisation.access.zones import (
     registry_answers,
     vault_section,
 )
-from pseudonymisation.erasure.held import open_held
+from pseudonymisation.erasure.held import open_held, require_held
 from pseudonymisation.policy.model import FLAGS, Policy, Purpose
 from pseudonymisation.vault import open_vault
 from storage import LeiiError, Workspace, attached
@@ -117,6 +117,7 @@ def _gather(this: Reading, request: RightsRequest) -> Export:
     this.gaps += [Gap(place=f"app_db.{table}", reason=reason) for table, reason in app.unread.items()]
     sources = [_app_section(this, app), _stripe_section(this), _events_section(this)]
     held: list[HeldTable] = []
+    this.attempt("held", lambda: require_held(this.con, this.workspace), None)
     purposes = [_purpose_section(this, purpose, held) for purpose in this.policy.purposes.values()]
     landing = this.attempt(
         "landing", lambda: landed_rows(this.con, this.workspace, this.policy, this.person), dict[str, list[Row]]()

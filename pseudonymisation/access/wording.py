@@ -105,6 +105,7 @@ TEXTS: dict[str, Pair] = {
     "treatment": ("Behandling", "Treatment"),
     "stored": ("Lagret", "Stored"),
     "computed": ("Beregnet av dette", "Computed from it"),
+    "rule": ("Funn etter regel {code}", "Hits of rule {code}"),
     "published": ("Kopi for lesere", "Copy for readers"),
     "published_text": (
         "Kopien som leserne åpner, har {count} rader om deg; de er de samme som er vist over.",
@@ -304,6 +305,10 @@ SOURCES: dict[str, Pair] = {
         "Hendelser på nettstedet og i appen (informasjonskapsler)",
         "Events on the website and in the app (cookies)",
     ),
+    "held": ("Det loven oppbevarer om slettede", "What the law keeps about erased people"),
+    "landing": ("Det som venter på å bli lest inn", "What waits to be taken in"),
+    "quarantine": ("Karantenen", "The quarantine"),
+    "recipients": ("Mottakerne", "The recipients"),
 }
 
 STATES: dict[str, Pair] = {

@@ -6,7 +6,7 @@ A certificate holds no identifier of the person. Anybody with the public key can
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,33 +49,36 @@ def public_key_file(workspace: Workspace) -> Path:
     return workspace.home.certificates / "public_key.pem"
 
 
-def find_certificate(workspace: Workspace, certificate_id: str) -> Path | None:
-    """The file of a certificate that has been issued already."""
-    return next(iter(workspace.home.certificates.glob(f"*-{certificate_id}.json")), None)
+def issue_certificates(workspace: Workspace, contents: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Sign and write the next certificates of the chain, from (certificate id, content).
 
-
-def issue_certificate(workspace: Workspace, certificate_id: str, content: dict[str, Any]) -> Path:
-    """Sign and write the next certificate of the chain. A certificate with this id that is there already stays as it is."""
-    known = find_certificate(workspace, certificate_id)
-    if known is not None:
-        return known
-    chain = _chain(workspace.home.certificates)
-    body = {
-        "format": FORMAT,
-        "certificate_id": certificate_id,
-        "number": len(chain) + 1,
-        "previous_sha256": hashlib.sha256(chain[-1].read_bytes()).hexdigest() if chain else None,
-        "issued_at": workspace.now.isoformat(),
-        **content,
-        "out_of_reach": list(OUT_OF_REACH),
-        "complaints": COMPLAINTS,
-    }
+    One whose id is there already stays as it is: it was written before a crash.
+    """
+    folder = workspace.home.certificates
+    chain = _chain(folder)
+    issued = {path.stem.partition("-")[2] for path in chain}
     key = _signing_key(workspace.keyring)
-    signed = {"certificate": body, "signature": base64.b64encode(key.sign(_canonical(body))).decode()}
     write_durably(public_key_file(workspace), _pem(key.public_key()), mode=0o644)
-    path = workspace.home.certificates / f"{body['number']:06d}-{certificate_id}.json"
-    write_durably(path, json.dumps(signed, indent=2, ensure_ascii=False).encode() + b"\n", mode=0o644)
-    return path
+    previous = hashlib.sha256(chain[-1].read_bytes()).hexdigest() if chain else None
+    number = len(chain)
+    for certificate_id, content in contents:
+        if certificate_id in issued:
+            continue
+        number += 1
+        body = {
+            "format": FORMAT,
+            "certificate_id": certificate_id,
+            "number": number,
+            "previous_sha256": previous,
+            "issued_at": workspace.now.isoformat(),
+            **content,
+            "out_of_reach": list(OUT_OF_REACH),
+            "complaints": COMPLAINTS,
+        }
+        signed = {"certificate": body, "signature": base64.b64encode(key.sign(_canonical(body))).decode()}
+        written = json.dumps(signed, indent=2, ensure_ascii=False).encode() + b"\n"
+        write_durably(folder / f"{number:06d}-{certificate_id}.json", written, mode=0o644)
+        previous = hashlib.sha256(written).hexdigest()
 
 
 def hand_over(workspace: Workspace, after: KeyRing) -> None:

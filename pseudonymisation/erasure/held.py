@@ -11,7 +11,8 @@ from pseudonymisation.erasure.predicate import erased_by
 from pseudonymisation.loading_sql import rule_of, stored_columns
 from pseudonymisation.policy.model import HeldByLaw, Policy, Table
 from pseudonymisation.row_rules import row_is_touched
-from storage import Workspace, attached, compact_copy, count
+from pseudonymisation.vault import open_vault
+from storage import LeiiError, Workspace, attached, compact_copy, count
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS held.row (
@@ -21,7 +22,10 @@ CREATE TABLE IF NOT EXISTS held.row (
 CREATE TABLE IF NOT EXISTS held.identifier (
     purpose VARCHAR NOT NULL, kind VARCHAR NOT NULL, pseudonym UUID NOT NULL, held_until DATE NOT NULL
 );
+CREATE TABLE IF NOT EXISTS held.written (number BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS held.purge_due (since TIMESTAMPTZ NOT NULL);
 """
+# written: how often something was added; the vault knows it too, so that a zone from a backup is noticed
 
 BAN_HOLD = "INTERVAL 24 MONTH"
 """How long what stops a banned person from coming back may be kept (erasure rules of R19)."""
@@ -50,7 +54,9 @@ def hold_rows(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, tabl
     Leaves the temp tables of `find_rows_to_hold`.
     """
     law = find_rows_to_hold(con, policy, purpose, tables)
-    con.execute(
+    con.execute("BEGIN")
+    added = count(
+        con,
         """
         INSERT INTO held.row
         SELECT ?, hold.table_name, hold.row_key, ?, max(hold.held_until), any_value(hold_content.content)
@@ -61,6 +67,9 @@ def hold_rows(con: duckdb.DuckDBPyConnection, policy: Policy, purpose: str, tabl
         """,
         [purpose, law.statute, purpose],
     )
+    _note_written(con, added)
+    con.execute("COMMIT")
+    _let_vault_know(con)
 
 
 def find_rows_to_hold(
@@ -82,9 +91,12 @@ def find_rows_to_hold(
 
 def hold_banned(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str) -> None:
     """Keep, for the banned among `erased`, the identifiers that would show the same person coming back."""
+    con.execute("BEGIN")
+    added = 0
     for table, columns in _BAN_COLUMNS.items():
         for column in columns:
-            con.execute(
+            added += count(
+                con,
                 f"""
                 INSERT INTO held.identifier
                 SELECT DISTINCT ?, ?, row.{column}, CAST(CAST(? AS TIMESTAMPTZ) + {BAN_HOLD} AS DATE)
@@ -96,6 +108,60 @@ def hold_banned(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: s
                 """,
                 [purpose, column, workspace.now],
             )
+    _note_written(con, added)
+    con.execute("COMMIT")
+    _let_vault_know(con)
+
+
+def _note_written(con: duckdb.DuckDBPyConnection, added: int) -> None:
+    """To be called in the transaction that adds to the zone."""
+    if added:
+        con.execute("INSERT INTO held.written SELECT coalesce(max(number), 0) + 1 FROM held.written")
+
+
+def _let_vault_know(con: duckdb.DuckDBPyConnection) -> None:
+    """Before anything that was copied to the zone is deleted elsewhere. The vault is attached."""
+    con.execute("BEGIN")
+    con.execute("DELETE FROM vault.held_written")
+    con.execute("INSERT INTO vault.held_written SELECT max(number) FROM held.written HAVING max(number) IS NOT NULL")
+    con.execute("COMMIT")
+
+
+def is_held_complete(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> bool:
+    """Whether the zone has all that the vault knows was put there: one that is gone, or from a backup, has not.
+
+    The vault is attached.
+    """
+    known = count(con, "SELECT coalesce(max(number), 0) FROM vault.held_written")
+    if not known:
+        return True
+    if not workspace.home.held_file.exists():
+        return False
+    with open_held(con, workspace, read_only=True):
+        there = "database_name = 'held' AND table_name = 'written'"
+        if not count(con, f"SELECT count(*) FROM duckdb_tables() WHERE {there}"):
+            return False
+        return count(con, "SELECT coalesce(max(number), 0) FROM held.written") >= known
+
+
+def require_held(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
+    """Raise LeiiError if the zone lacks what was put there: no certificate could say what is held. The vault is attached."""
+    if not is_held_complete(con, workspace):
+        raise LeiiError(
+            f"{workspace.home.held_file} is older than the vault knows it, or gone: what the law has you keep about erased "
+            "people is missing, and no source has it. Put the newest backup of held/ back; if there is none, "
+            "`leii erase --held-is-lost` goes on with what there is"
+        )
+
+
+def give_up_lost(workspace: Workspace) -> bool:
+    """Let the zone count as whole as it is, by whoever answers for it; gives whether anything was missing."""
+    with workspace.connect() as con, open_vault(con, workspace):
+        if is_held_complete(con, workspace):
+            return False
+        with open_held(con, workspace):
+            _let_vault_know(con)
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,14 +191,19 @@ def expire_held(con: duckdb.DuckDBPyConnection, workspace: Workspace) -> int:
     """Remove what is held past its day and rewrite the file, so that it is gone from the disk; gives the rows removed."""
     if not workspace.home.held_file.exists():
         return 0
-    removed = 0
     with open_held(con, workspace):
-        for table in ("row", "identifier"):
-            sql = f"DELETE FROM held.{table} WHERE held_until < CAST(CAST(? AS TIMESTAMPTZ) AS DATE)"
-            removed += count(con, sql, [workspace.now])
-    if removed:
+        con.execute("BEGIN")
+        expired = "DELETE FROM held.{} WHERE held_until < CAST(CAST(? AS TIMESTAMPTZ) AS DATE)"
+        removed = sum(count(con, expired.format(table), [workspace.now]) for table in ("row", "identifier"))
+        if removed:
+            con.execute("INSERT INTO held.purge_due VALUES (?)", [workspace.now])
+        con.execute("COMMIT")
+        is_due = count(con, "SELECT count(*) FROM held.purge_due") > 0
+    if is_due:
         key = workspace.keyring.zone_key("held")
         compact_copy(con, workspace.home.held_file, key, workspace.home.held_file, key)
+        with open_held(con, workspace):
+            con.execute("DELETE FROM held.purge_due")
     return removed
 
 

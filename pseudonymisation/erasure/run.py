@@ -5,8 +5,8 @@ recomputes what the sweep changed; `finish_erasures` looks everywhere, destroys 
 Every step is written down when it is done and can be done again, so that a crash anywhere resumes.
 """
 
-import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,9 @@ import duckdb
 from ingestion.landing import open_landing
 from pseudonymisation.access.exports import remove_exports_of
 from pseudonymisation.compaction import compact_if_due
-from pseudonymisation.erasure.certificate import UNSENT_NOTICES, issue_certificate
+from pseudonymisation.erasure.certificate import UNSENT_NOTICES, issue_certificates
 from pseudonymisation.erasure.fitted import fitted_models
-from pseudonymisation.erasure.held import expire_held, hold_banned, open_held
+from pseudonymisation.erasure.held import expire_held, hold_banned, open_held, require_held
 from pseudonymisation.erasure.jobs import BOOKS
 from pseudonymisation.erasure.ledger import (
     block_cases,
@@ -35,7 +35,7 @@ from pseudonymisation.erasure.receipts import Receipt, read_receipts
 from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sweep_purpose
 from pseudonymisation.erasure.verify import Scan, obstacles, scan_purpose
 from pseudonymisation.loading import create_tables, open_purpose
-from pseudonymisation.notices.store import Told, cases_looked_at, open_notices, told_of_case
+from pseudonymisation.notices.store import Told, cases_looked_at, open_notices, told_of_cases
 from pseudonymisation.policy.model import FLAGS, Policy
 from pseudonymisation.registries.answers import forget_answers
 from pseudonymisation.session import prepare_session
@@ -74,6 +74,8 @@ def prepare_erasures(
     `cookie`: an anonymousId that is to be erased as well; see `enter_cookie` for what is refused.
     """
     with workspace.connect() as con:
+        with open_vault(con, workspace):
+            require_held(con, workspace)
         expire_held(con, workspace)
         with open_vault(con, workspace):
             orphans = sweep_orphans(con, workspace, policy)
@@ -237,47 +239,42 @@ def _certify(con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Polic
     scans = _scan_all(con, workspace, policy, cases)
     left = obstacles(scans, cases)
     block_cases(con, left, workspace.now)
+    reasons = [reason for reasons in left.values() for reason in reasons]
     clean = [case for case in cases if case not in left]
-    for case in clean:
-        con.execute(
-            "UPDATE vault.erasure SET state = 'verified', certificate_id = coalesce(certificate_id, ?) "
-            "WHERE case_id = CAST(? AS UUID)",
-            [str(uuid.uuid4()), case],
-        )
-    models = fitted_models(con, workspace)
-    with open_notices(con, workspace):
-        certificates = [_certify_case(con, workspace, policy, case, scans, models) for case in clean]
-    return certificates, [reason for reasons in left.values() for reason in reasons]
+    if not clean:
+        return [], reasons
+    con.execute(
+        "UPDATE vault.erasure SET state = 'verified', certificate_id = coalesce(certificate_id, CAST(uuid() AS VARCHAR)) "
+        "WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?))",
+        [clean],
+    )
+    issue_certificates(workspace, _contents(con, workspace, policy, clean, scans))
+    return _close(con, workspace, clean), reasons
 
 
-def _certify_case(
-    con: duckdb.DuckDBPyConnection,
-    workspace: Workspace,
-    policy: Policy,
-    case: str,
-    scans: list[Scan],
-    models: list[dict[str, str]],
-) -> str:
-    row = con.execute(
-        "SELECT certificate_id, held_until FROM vault.erasure WHERE case_id = CAST(? AS UUID)", [case]
-    ).fetchone()
-    assert row is not None
-    certificate_id = str(row[0])
-    content = _content(con, policy, case, row[1], scans) | _recipients(policy, told_of_case(con, case))
-    issue_certificate(workspace, certificate_id, content | {"models": models})
+def _close(con: duckdb.DuckDBPyConnection, workspace: Workspace, cases: list[str]) -> list[str]:
+    """Remove whatever led to these people, once their certificates are written; gives the certificates."""
+    case_ids = "(SELECT CAST(unnest(?) AS UUID))"
     con.execute("BEGIN")
     con.execute(
-        "UPDATE vault.tombstone SET certificate_id = ? WHERE alias_hash IN "
-        "(SELECT alias_hash FROM vault.erasing_alias WHERE case_id = CAST(? AS UUID))",
-        [certificate_id, case],
+        f"""
+        UPDATE vault.tombstone SET certificate_id = named.certificate_id
+        FROM (
+            SELECT alias_hash, max(certificate_id) AS certificate_id
+            FROM vault.erasing_alias JOIN vault.erasure USING (case_id) WHERE case_id IN {case_ids} GROUP BY alias_hash
+        ) AS named
+        WHERE tombstone.alias_hash = named.alias_hash
+        """,
+        [cases],
     )
-    con.execute("UPDATE vault.request SET alias_hash = NULL WHERE case_id = CAST(? AS UUID)", [case])
+    con.execute(f"UPDATE vault.request SET alias_hash = NULL WHERE case_id IN {case_ids}", [cases])
     for table in ("erasing_alias", "erasing_pseudonym", "erasure_effect"):
-        con.execute(f"DELETE FROM vault.{table} WHERE case_id = CAST(? AS UUID)", [case])
-    move_cases(con, [case], "certified", workspace.now)
+        con.execute(f"DELETE FROM vault.{table} WHERE case_id IN {case_ids}", [cases])
+    move_cases(con, cases, "certified", workspace.now)
     note_purge_due(con, workspace)
     con.execute("COMMIT")
-    return certificate_id
+    issued = f"SELECT certificate_id FROM vault.erasure WHERE case_id IN {case_ids} ORDER BY case_id"
+    return [str(row[0]) for row in con.execute(issued, [cases]).fetchall()]
 
 
 def _recipients(policy: Policy, told: Sequence[Told]) -> dict[str, Any]:
@@ -302,14 +299,37 @@ def _recipients(policy: Policy, told: Sequence[Told]) -> dict[str, Any]:
     }
 
 
-def _content(
-    con: duckdb.DuckDBPyConnection, policy: Policy, case: str, held_until: Any, scans: list[Scan]
-) -> dict[str, Any]:
-    effects = con.execute(
-        "SELECT purpose, table_name, max(rows_deleted), max(rows_detached), max(rows_held) FROM vault.erasure_effect "
-        "WHERE case_id = CAST(? AS UUID) GROUP BY 1, 2 ORDER BY 1, 2",
-        [case],
+def _contents(
+    con: duckdb.DuckDBPyConnection, workspace: Workspace, policy: Policy, cases: list[str], scans: list[Scan]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The id and content of each case's certificate."""
+    standing = con.execute(
+        "SELECT CAST(case_id AS VARCHAR), certificate_id, held_until FROM vault.erasure "
+        "WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?)) ORDER BY 1",
+        [cases],
     ).fetchall()
+    effects: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for case, *effect in con.execute(_EFFECTS, [cases]).fetchall():
+        effects[case].append(tuple(effect))
+    with open_notices(con, workspace):
+        told = told_of_cases(con, cases)
+    scanned = [
+        {"layer": s.layer, "purpose": s.purpose, "tables": s.tables, "columns": s.columns, "survivors": 0}
+        for s in scans
+    ]
+    models = fitted_models(con, workspace)
+    for case, certificate_id, held_until in standing:
+        content = _content(policy, effects[case], held_until) | {"scanned": scanned}
+        yield str(certificate_id), content | _recipients(policy, told.get(case, [])) | {"models": models}
+
+
+_EFFECTS = """
+SELECT CAST(case_id AS VARCHAR), purpose, table_name, max(rows_deleted), max(rows_detached), max(rows_held)
+FROM vault.erasure_effect WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?)) GROUP BY ALL ORDER BY ALL
+"""
+
+
+def _content(policy: Policy, effects: Sequence[tuple[Any, ...]], held_until: Any) -> dict[str, Any]:
     laws = {name: purpose.held_by_law for name, purpose in policy.purposes.items()}
     return {
         "erased": [
@@ -323,8 +343,4 @@ def _content(
             if held and (law := laws[p]) is not None
         ],
         "held_until": held_until.isoformat() if held_until else None,
-        "scanned": [
-            {"layer": s.layer, "purpose": s.purpose, "tables": s.tables, "columns": s.columns, "survivors": 0}
-            for s in scans
-        ],
     }

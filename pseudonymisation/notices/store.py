@@ -4,7 +4,8 @@ Apart from the held zone it is the only place where an identifier of somebody er
 that it is part of has been handed over. What stays afterwards is that it was, and when.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -93,13 +94,17 @@ def cases_looked_at(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {row[0] for row in con.execute("SELECT CAST(case_id AS VARCHAR) FROM notices.looked").fetchall()}
 
 
-def told_of_case(con: duckdb.DuckDBPyConnection, case: str) -> list[Told]:
-    """Every recipient of one case. The zone is attached."""
+def told_of_cases(con: duckdb.DuckDBPyConnection, cases: Sequence[str]) -> dict[str, list[Told]]:
+    """Every recipient of these cases, by case. The zone is attached."""
     rows = con.execute(
-        "SELECT recipient, CAST(notice_id AS VARCHAR), state FROM notices.notice WHERE case_id = CAST(? AS UUID) ORDER BY 1",
-        [case],
+        "SELECT CAST(case_id AS VARCHAR), recipient, CAST(notice_id AS VARCHAR), state FROM notices.notice "
+        "WHERE CAST(case_id AS VARCHAR) IN (SELECT unnest(?)) ORDER BY ALL",
+        [list(cases)],
     ).fetchall()
-    return [Told(recipient=row[0], notice_id=row[1], state=row[2]) for row in rows]
+    told: defaultdict[str, list[Told]] = defaultdict(list)
+    for case, recipient, notice_id, state in rows:
+        told[case].append(Told(recipient=recipient, notice_id=notice_id, state=state))
+    return told
 
 
 NOT_READY = "SELECT case_id FROM vault.erasure WHERE state <> 'certified'"

@@ -13,11 +13,12 @@ import duckdb
 
 from pseudonymisation.scan.formats.source import Content, Source
 from pseudonymisation.scan.identifiers import Identifier
-from pseudonymisation.scan.kinds import UNKNOWN, Kind, kind_of
+from pseudonymisation.scan.kinds import EXTENSION, UNKNOWN, Kind, kind_of
 from pseudonymisation.scan.pieces import Found, Gap, Piece, Remains, unescaped
 from pseudonymisation.scan.report import ScanReport, Uncompacted, Unread, findings_of
 from pseudonymisation.scan.search import Searcher
 from storage import LeiiError, Workspace
+from storage.extensions import is_as_packaged
 
 _SLICE = 1 << 24
 _DEEPEST = 8
@@ -112,6 +113,8 @@ def _scan_file(scan: _Scan, file: str, path: Path) -> None:
             kind = kind_of(content, path)
             scan.kinds[kind.name] += 1
             scan.bytes_searched += len(content)
+            if kind is EXTENSION and is_as_packaged(path):
+                return  # in megabytes of code any number may stand by accident
             _scan_content(scan, file, kind, content, path)
     except OSError as error:
         scan.kinds[UNKNOWN.name] += 1

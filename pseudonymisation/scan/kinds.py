@@ -52,6 +52,8 @@ def _read_duckdb_log(source: Source) -> Iterator[Found]:
         yield Gap(reason="a write-ahead log of DuckDB without its database")
 
 
+EXTENSION = Kind(name="DuckDB extension", is_here=_ends(".duckdb_extension", ".duckdb_extension.info"))
+
 KINDS: tuple[Kind, ...] = (
     Kind(name="empty", is_here=lambda content, name: not len(content), is_text=True),
     Kind(
@@ -60,7 +62,7 @@ KINDS: tuple[Kind, ...] = (
         read=_unread("left behind by a killed run, whose key is gone: remove it"),
     ),
     Kind(name="DuckDB write-ahead log", is_here=_ends(".wal"), read=_read_duckdb_log),
-    Kind(name="DuckDB extension", is_here=_ends(".duckdb_extension", ".duckdb_extension.info")),
+    EXTENSION,
     Kind(name="DuckDB", is_here=_begins(duckdb_file.MAGIC, at=duckdb_file.MAGIC_AT), read=duckdb_file.read_duckdb),
     Kind(name="SQLite", is_here=_begins(sqlite_file.MAGIC), read=sqlite_file.read_sqlite),
     Kind(name="SQLite write-ahead log", is_here=_begins(b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dashboards import privacy
-from pseudonymisation.erasure.certificate import issue_certificate
+from pseudonymisation.erasure.certificate import issue_certificates
 from pseudonymisation.policy.reading import load_policy
 from storage import Home, Workspace
 from storage.keyring import load_or_create
@@ -31,7 +31,8 @@ def issue(workspace: Workspace, certificate_id: str) -> Path:
         "held_until": "2031-12-31",
         "scanned": [{"layer": "warehouse", "purpose": "fraud", "tables": 4, "columns": 40, "survivors": 0}],
     }
-    return issue_certificate(workspace, certificate_id, content)
+    issue_certificates(workspace, [(certificate_id, content)])
+    return next(workspace.home.certificates.glob(f"*-{certificate_id}.json"))
 
 
 def test_a_certificate_is_a_row_of_its_sums(workspace: Workspace) -> None:

@@ -1,7 +1,10 @@
 """Recipients are told of an erasure or a correction: once each, by the name they know the person by, and then nothing stays."""
 
 import json
+import shutil
 import stat
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -328,3 +331,28 @@ def test_nobody_is_told_of_what_was_never_given_to_them(known: Town) -> None:
     known.prepare()
     assert "tax_authority" not in {one.recipient for one in waiting(known)}
     assert places(known, "01010112345") == set()
+
+
+def kills_survived(known: Town, folder: Path, step: int) -> int:
+    """How many kills while notices were made, handed over and confirmed left each told once and nothing behind."""
+    root, unmade = known.market.workspace.home.root, folder / "unmade"
+    known.ask(1)
+    prepare_erasures(known.market.workspace, known.market.policy, known.dsn)
+    shutil.copytree(root, unmade, symlinks=True)
+    assert len(known.erase().certificates) == 1
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.pseudonymisation.notices_killed", unmade, root, known.dsn, folder, str(step)],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return int(run.stdout.split()[-1])
+
+
+def test_killed_at_some_lines_each_recipient_is_told_once_and_nothing_is_left(known: Town, tmp_path: Path) -> None:
+    assert kills_survived(known, tmp_path, step=60) >= 4
+
+
+@pytest.mark.endurance
+@pytest.mark.timeout(900)
+def test_killed_at_many_lines_each_recipient_is_told_once_and_nothing_is_left(known: Town, tmp_path: Path) -> None:
+    assert kills_survived(known, tmp_path, step=7) >= 30

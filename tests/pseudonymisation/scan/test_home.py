@@ -151,6 +151,18 @@ def test_the_keyring_is_left_out_and_told(workspace: Workspace) -> None:
     assert (report.findings, report.left_out, report.is_clean) == ((), ("keyring.json",), True)
 
 
+def test_a_number_in_a_program_is_nobodys_unless_the_program_was_changed(workspace: Workspace) -> None:
+    with workspace.connect():
+        [extension] = workspace.home.extensions.rglob("httpfs.duckdb_extension")
+    program = extension.read_bytes()
+    numbers = (int.from_bytes(program[at : at + 8], "little") for at in range(len(program) // 2, len(program), 8))
+    number = str(next(one for one in numbers if 10**10 <= one < 10**11))
+    assert scan(workspace, number).is_clean
+    extension.write_bytes(program + b"!")
+    name = extension.relative_to(workspace.home.root).as_posix()
+    assert {(one.file, one.place) for one in scan(workspace, number).findings} == {(name, "raw bytes")}
+
+
 def test_links_are_followed_once_and_never_in_a_circle(workspace: Workspace) -> None:
     put(workspace, "exports/a.txt", SOMEBODY)
     (workspace.home.root / "exports" / "b.txt").symlink_to("a.txt")
