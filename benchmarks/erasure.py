@@ -4,24 +4,24 @@ Aims on the medium world: one person under a fifth of a full rebuild; 1,000 peop
 """
 
 import sys
+from datetime import timedelta
 
 import psycopg
 
-from benchmarks.running_world import RunningWorld, running_world
+from benchmarks.running_world import DUE_WHEN_ASKED, RunningWorld, running_world
 from demo.world.spec import world_spec
 
-_ASK = """
+_ASK = f"""
 insert into app.privacy_request
     (privacy_request_id, account_id, kind, channel, identity_verified_at, requested_at, updated_at)
 select (select coalesce(max(privacy_request_id), 0) from app.privacy_request) + row_number() over (order by account_id),
     account_id, 'erasure', 'profile', created_at, created_at, created_at
 from (
     select account_id, created_at from app.account as account
-    where not exists (select from app.booking where customer_id = account_id or provider_id = account_id)
-      and not exists (select from app.privacy_request as known where known.account_id = account.account_id)
-    order by account_id limit %s
+    where {DUE_WHEN_ASKED} order by md5(account_id::text) limit %(people)s
 ) as chosen
 """
+"""Customers and providers as they come, with their bookings: most have some."""
 
 
 def main(size: str = "small", batch: str = "") -> None:
@@ -40,10 +40,10 @@ def main(size: str = "small", batch: str = "") -> None:
 def _erase(world: RunningWorld, people: int) -> float:
     before = _certificates(world)
     with psycopg.connect(world.server.admin_dsn) as connection:
-        asked = connection.execute(_ASK, [people]).rowcount
+        asked = connection.execute(_ASK, {"since": world.now - timedelta(days=31), "people": people}).rowcount
     seconds = world.leii("erase", "--json")
     issued = _certificates(world) - before
-    if not asked == issued == people:
+    if asked < people or issued < 0.95 * people:  # a dispute or claim holds a few
         raise SystemExit(f"{people} people were to be erased, {asked} could ask, and {issued} certificates were issued")
     return seconds
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 import psycopg
 from psycopg import sql
 
-from benchmarks.running_world import RunningWorld, running_world
+from benchmarks.running_world import DUE_WHEN_ASKED, RunningWorld, running_world
 from demo.world.spec import world_spec
 from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.scan import identifiers_of, scan_home
@@ -22,14 +22,9 @@ from storage.contents import why_it_may_name_the_erased
 NOT_PLANTED = ("city", "postal_code", "country", "purpose", "source", "kind", "channel", "survey", "answers", "ip")
 """Few values that everybody shares, or of a type that takes no text of our own."""
 
-_CHOOSE = """
+_CHOOSE = f"""
 create table planted as
-select account_id from app.account as account
-where not exists (select from app.privacy_request as known where known.account_id = account.account_id)
-  and not exists (select from app.account_ban as ban where ban.account_id = account.account_id)
-  and not exists (select from app.booking where (customer_id = account_id or provider_id = account_id)
-                  and (status in ('booked', 'in_progress') or paid_at is null or greatest(paid_at, completed_at) > %s))
-order by md5(account_id::text) limit %s
+select account_id from app.account as account where {DUE_WHEN_ASKED} order by md5(account_id::text) limit %(people)s
 """
 
 _ASK = """
@@ -43,6 +38,12 @@ _ERASED = """
 select planted.account_id::text from planted join app.privacy_request using (account_id)
 join app.privacy_receipt using (privacy_request_id) where state = 'done'
 """
+
+_OWN_DEVICES = """
+select device_id from app.login where device_id is not null
+group by device_id having bool_and(account_id::text = any(%s))
+"""
+"""Devices that only the erased have used: one that somebody else has too names nobody."""
 
 
 def main(people: str = "1000", seed: str = "5") -> None:
@@ -78,7 +79,7 @@ def main(people: str = "1000", seed: str = "5") -> None:
 def _plant(world: RunningWorld, people: int) -> None:
     """Choose who will ask, and give every text of the policy's that is about them a value that nobody else has."""
     with psycopg.connect(world.server.admin_dsn) as connection:
-        connection.execute(_CHOOSE, [world.now - timedelta(days=31), people])
+        connection.execute(_CHOOSE, {"since": world.now - timedelta(days=31), "people": people})
         for table, subject, column in _texts():
             connection.execute(
                 sql.SQL(
@@ -106,7 +107,7 @@ def _values(world: RunningWorld) -> Iterator[str]:
         yield from erased
         columns = [*_texts(), ("account", "account_id", "stripe_customer_id"), ("account", "account_id", "email"),
                    ("account", "account_id", "phone"), ("account", "account_id", "national_id"),
-                   ("provider_profile", "account_id", "stripe_account_id"), ("login", "account_id", "device_id")]  # fmt: skip
+                   ("provider_profile", "account_id", "stripe_account_id")]  # fmt: skip
         for table, subject, column in columns:
             query = sql.SQL("select {column} from app.{table} where {subject}::text = any(%s) and {column} is not null")
             names = {"table": table, "subject": subject, "column": column}
@@ -114,6 +115,8 @@ def _values(world: RunningWorld) -> Iterator[str]:
                 query.format(**{key: sql.Identifier(name) for key, name in names.items()}), [sorted(erased)]
             ).fetchall()
             yield from (str(row[0]) for row in rows)
+        devices = connection.execute(_OWN_DEVICES, [sorted(erased)]).fetchall()
+        yield from (row[0] for row in devices)
         both = connection.execute("select account_id::text, stripe_customer_id from app.account").fetchall()
     customers = {customer for account, customer in both if account in erased}
     with (world.folder / "world" / "stripe" / "payment_method.jsonl").open() as lines:

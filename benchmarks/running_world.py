@@ -30,6 +30,16 @@ from storage.keyring import load_keyring, load_or_create
 LEII = str(Path(sys.executable).with_name("leii"))
 
 
+DUE_WHEN_ASKED = """
+not exists (select from app.privacy_request as known where known.account_id = account.account_id)
+and not exists (select from app.account_ban as ban where ban.account_id = account.account_id)
+and not exists (
+    select from app.booking where (customer_id = account.account_id or provider_id = account.account_id)
+    and (status in ('booked', 'in_progress') or paid_at is null or greatest(paid_at, completed_at) > %(since)s))
+"""
+"""SQL on app.account: whose erasure is due as soon as they ask (31 days after `since`), but for a claim or dispute."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunningWorld:
     """The world's servers are up; LEII_HOME is beside it."""

@@ -30,7 +30,7 @@ from pseudonymisation.erasure.ledger import (
 )
 from pseudonymisation.erasure.orphans import sweep_orphans
 from pseudonymisation.erasure.predicate import load_erased
-from pseudonymisation.erasure.quarantined import forget_quarantined
+from pseudonymisation.erasure.quarantined import forget_quarantined, forget_quarantined_values
 from pseudonymisation.erasure.receipts import Receipt, read_receipts
 from pseudonymisation.erasure.sweep import count_effects, resolve_pseudonyms, sweep_purpose
 from pseudonymisation.erasure.verify import Scan, obstacles, scan_purpose
@@ -142,6 +142,7 @@ def _sweep(
         create_tables(con, policy, purpose)
         resolve_pseudonyms(con, purpose)
         load_erased(con, purpose, cases)
+        forget_quarantined_values(con, workspace, policy, purpose)
         if purpose == FLAGS:
             hold_banned(con, workspace, purpose)
         count_effects(con, policy, purpose)

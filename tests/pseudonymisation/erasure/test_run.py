@@ -345,3 +345,22 @@ def test_what_could_not_be_read_and_names_an_erased_person_goes_too_and_does_not
     quarantine_lines(town, *lines)
     town.prepare()
     assert sorted(quarantine.list(with_content=True)["content"].to_pylist()) == sorted(lines[1:])
+
+
+def test_quarantined_rows_that_name_a_device_or_address_of_the_erased_alone_go_and_a_shared_ones_stay(
+    town: Town,
+) -> None:
+    town.people(1, 2)
+    for number, (who, device) in enumerate([(1, "dev_own"), (1, "dev_shared"), (2, "dev_shared"), (2, "dev_other")]):
+        town.put(
+            "login",
+            {"login_id": number, "account_id": account_id(who), "device_id": device, "at": days_before_noon(9), "success": True},
+        )  # fmt: skip
+    town.market.load()
+    own = (b'{"userId": null, "device": {"id": "dev_own"}, cut', b'{"traits": {"email": "Person1@example.no"}, cut')
+    left = (b'{"device": {"id": "dev_shared"}, cut', b'{"device": {"id": "dev_other"}, cut', b"to person2@example.no")
+    quarantine_lines(town, *own, *left)
+    town.ask(1)
+    town.erase()
+    kept = Quarantine(town.market.workspace).list(with_content=True)["content"].to_pylist()
+    assert sorted(kept) == sorted(left)
