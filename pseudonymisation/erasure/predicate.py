@@ -6,6 +6,8 @@ import duckdb
 
 _TOKEN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|flag_[0-9a-f]{32}"
 """What a pseudonym or a flag's id looks like inside a text."""
+_SHORTEST = 36
+"""Characters of a text with one of these in it: most texts are shorter, and not looked into."""
 
 
 def load_erased(con: duckdb.DuckDBPyConnection, purpose: str, cases: Sequence[str]) -> None:
@@ -53,7 +55,7 @@ def cases_named(relation: str, column: str, type_: str) -> str:
     if type_ == "UUID":
         named = f"SELECT CAST({column} AS VARCHAR) AS name FROM {relation}"
     else:
-        named = f"SELECT unnest({_tokens(column)}) AS name FROM {relation}"
+        named = f"SELECT unnest({_tokens(column)}) AS name FROM {relation} WHERE length(CAST({column} AS VARCHAR)) >= {_SHORTEST}"
     return (
         f"SELECT DISTINCT CAST(case_id AS VARCHAR) FROM erased JOIN ({named}) AS named ON named.name = erased.pseudonym"
     )

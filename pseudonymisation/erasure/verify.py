@@ -65,24 +65,29 @@ def _scan_file(con: duckdb.DuckDBPyConnection, path: Path, key: bytes, layer: st
 def _survivors_in(
     con: duckdb.DuckDBPyConnection, table: tuple[str, str], columns: list[tuple[str, str]]
 ) -> list[Survivor]:
-    asked = [(column, type_) for column, type_ in columns if any(name in type_ for name in NAMING_TYPES)]
-    if not asked:
-        return []
-    found = ", ".join(f"coalesce(bool_or({_asked(column, type_)}), FALSE)" for column, type_ in asked)
     relation = f'scanned."{table[0]}"."{table[1]}"'
-    answer = con.execute(f"SELECT {found} FROM {relation}").fetchone() or ()
-    left = [one for one, is_left in zip(asked, answer, strict=True) if is_left]
+    texts = [one for one in columns if one[1] != "UUID" and any(name in one[1] for name in NAMING_TYPES)]
+    left = _left_in(con, relation, [one for one in columns if one[1] == "UUID"])
+    found = {
+        column: frozenset(row[0] for row in con.execute(cases_named(relation, f'"{column}"', type_)).fetchall())
+        for column, type_ in (*left, *texts)
+    }
+    named = {column for column, _ in left} | {column for column, cases in found.items() if cases}
     return [
-        Survivor(
-            place=f"{table[0]}.{table[1]}.{column}",
-            cases=frozenset(row[0] for row in con.execute(cases_named(relation, f'"{column}"', type_)).fetchall()),
-        )
-        for column, type_ in left
+        Survivor(place=f"{table[0]}.{table[1]}.{column}", cases=found[column])
+        for column, _ in columns
+        if column in named
     ]
 
 
-def _asked(column: str, type_: str) -> str:
-    return erased_in(f'"{column}"', type_)
+def _left_in(con: duckdb.DuckDBPyConnection, relation: str, columns: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of these columns in which somebody is left, all in one reading of the table."""
+    if not columns:
+        return []
+    quoted = [(f'"{column}"', type_) for column, type_ in columns]
+    found = ", ".join(f"coalesce(bool_or({erased_in(column, type_)}), FALSE)" for column, type_ in quoted)
+    answer = con.execute(f"SELECT {found} FROM {relation}").fetchone() or ()
+    return [one for one, is_left in zip(columns, answer, strict=True) if is_left]
 
 
 def scan_purpose(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpose: str) -> list[Scan]:
