@@ -60,8 +60,11 @@ def remove_expired_exports(workspace: Workspace) -> int:
 
 def remove_exports_of(workspace: Workspace, alias_hashes: Iterable[str]) -> int:
     """Remove every export about the people whom the vault knows by these alias hashes (UUIDs as text). Returns how many."""
+    folders = _folders(workspace)
+    if not folders:
+        return 0
     people = {_person(workspace, alias_hash) for alias_hash in alias_hashes}
-    return _remove(path for path in _folders(workspace) if path.name.split("-")[1] in people)
+    return _remove(path for path in folders if path.name.split("-")[1] in people)
 
 
 def rename_exports(workspace: Workspace, after: KeyRing, hashes: Callable[[], Mapping[str, str]]) -> None:
