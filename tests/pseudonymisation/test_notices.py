@@ -340,8 +340,9 @@ def kills_survived(known: Town, folder: Path, step: int) -> int:
     prepare_erasures(known.market.workspace, known.market.policy, known.dsn)
     shutil.copytree(root, unmade, symlinks=True)
     assert len(known.erase().certificates) == 1
+    arguments = (str(unmade), str(root), known.dsn, str(folder), str(step))
     run = subprocess.run(
-        [sys.executable, "-m", "tests.pseudonymisation.notices_killed", unmade, root, known.dsn, folder, str(step)],
+        [sys.executable, "-m", "tests.pseudonymisation.notices_killed", *arguments],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
