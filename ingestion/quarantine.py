@@ -80,14 +80,20 @@ class Quarantine:
         """What is kept, newest first; with `with_content` the raw bytes too."""
         return self._listed("*" if with_content else "* EXCLUDE (content)")
 
-    def identified(self, *, with_content: bool = False) -> pa.Table:
-        """As `list`, with `row_id`: a keyed hash by which `remove` knows the row, and from which nothing can be read."""
-        return self._listed(f"{_ROW_ID} AS row_id, {'*' if with_content else '* EXCLUDE (content)'}")
+    def identified(self) -> pa.Table:
+        """As `list`, with `row_id`: a keyed hash by which `with_ids` and `remove` know the row, and from which nothing can be
+        read."""
+        return self._listed(f"{_ROW_ID} AS row_id, * EXCLUDE (content)")
 
-    def _listed(self, columns: str) -> pa.Table:
+    def with_ids(self, row_ids: Collection[str]) -> pa.Table:
+        """These rows alone with their raw bytes, in the order of `identified`."""
+        return self._listed(f"{_ROW_ID} AS row_id, *", f"WHERE {_ROW_ID} IN (SELECT row_id FROM wanted_row)", row_ids)
+
+    def _listed(self, columns: str, condition: str = "", wanted: Collection[str] = ()) -> pa.Table:
         with self._connect() as con:
+            con.register("wanted_row", pa.table({"row_id": pa.array(list(wanted), pa.string())}))
             kept = self._relation(self._files())
-            query = f"SELECT {columns} FROM {kept} ORDER BY quarantined_at DESC, source, position, line"
+            query = f"SELECT {columns} FROM {kept} {condition} ORDER BY quarantined_at DESC, source, position, line"
             return con.sql(query).to_arrow_table()
 
     def counts(self) -> Sequence[dict[str, Any]]:

@@ -40,12 +40,12 @@ def replay_quarantine(
     """
     quarantine = Quarantine(workspace)
     quarantine.remove_expired(workspace.now)
-    rows = quarantine.identified(with_content=True)
+    rows = quarantine.identified()
     lines = rows.filter(pc.and_(pc.equal(rows["source"], EVENTS), pc.greater(pc.fill_null(rows["line"], 0), 0)))
     passed: list[str] = []
     landed = 0
     for start in range(0, lines.num_rows, ROWS_TOGETHER):
-        part: pa.Table = lines.slice(start, ROWS_TOGETHER)
+        part = quarantine.with_ids(lines["row_id"].slice(start, ROWS_TOGETHER).to_pylist())
         pull, is_good = land_again(
             workspace,
             landing,

@@ -38,8 +38,7 @@ def show_quarantined(settings: Settings, row_id: str) -> dict[str, Any]:
 
     Raises LeiiError if there is none of that id.
     """
-    rows = _opened(settings).identified(with_content=True)
-    found = [row for row in rows.to_pylist() if row["row_id"] == row_id]
+    found = _opened(settings).with_ids([row_id]).to_pylist()
     if not found:
         raise LeiiError("quarantine has no row of that id: `leii quarantine` lists them; they go after fourteen days")
     content = found[0]["content"]

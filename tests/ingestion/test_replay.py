@@ -81,7 +81,7 @@ def test_a_damaged_file_and_another_sources_row_stay(workspace: Workspace, tmp_p
 def test_a_row_is_removed_by_its_id_and_no_id_says_what_it_holds(workspace: Workspace, tmp_path: Path) -> None:
     later = quarantine_file(workspace, tmp_path / "e", "{", "{", "[")
     quarantine = Quarantine(later)
-    rows = quarantine.identified(with_content=True).to_pylist()
+    rows = quarantine.with_ids(quarantine.identified()["row_id"].to_pylist()).to_pylist()
     assert len({row["row_id"] for row in rows}) == 3
     assert quarantine.counts() == [
         {"source": "events", "reason_code": "not_json", "rows": 3, "oldest": EARLY},
