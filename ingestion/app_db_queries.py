@@ -6,6 +6,7 @@ person's data or a password.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, TypeVar
 
@@ -74,16 +75,18 @@ class Snapshot:
 
     def row(self, query: str) -> dict[str, Any]:
         """The one row of a query, by column name."""
-        rows = self.table(query).to_pylist()
-        if len(rows) != 1:
-            raise ValueError(f"expected one row, not {len(rows)}")
-        row: dict[str, Any] = rows[0]
-        return row
+        return _row(self._connections[0], query)
+
+    def rows(self, queries: Sequence[str]) -> list[dict[str, Any]]:
+        """The one row of each query, in their order; the connections share them."""
+        used = self._connections[: max(len(queries), 1)]
+        parts = [queries[number :: len(used)] for number in range(len(used))]
+        with ThreadPoolExecutor(len(used), "app-db") as threads:
+            found = list(threads.map(lambda connection, part: [_row(connection, query) for query in part], used, parts))
+        return [found[number % len(used)][number // len(used)] for number in range(len(queries))]
 
     def table(self, query: str) -> pa.Table:
-        with self._connections[0].cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetch_arrow_table()
+        return _table(self._connections[0], query)
 
     def stream(self, *queries: str) -> AbstractContextManager[pa.RecordBatchReader]:
         """The rows of all the queries, batch by batch and in any order; nothing else can be read through this snapshot until
@@ -174,6 +177,20 @@ def read_arrow(dsn: str, query: str, parameters: Sequence[Any] = ()) -> pa.Table
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             raise LeiiError(f"the app database refused a query: {reason(error)}") from None
     return _plain(table)
+
+
+def _row(connection: dbapi.Connection, query: str) -> dict[str, Any]:
+    rows = _table(connection, query).to_pylist()
+    if len(rows) != 1:
+        raise ValueError(f"expected one row, not {len(rows)}")
+    row: dict[str, Any] = rows[0]
+    return row
+
+
+def _table(connection: dbapi.Connection, query: str) -> pa.Table:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetch_arrow_table()
 
 
 def reason(error: BaseException) -> str:

@@ -54,13 +54,13 @@ def read_state(
     time = table.updated_at or table.appended_at
     newest_time = _newest_time(time, now) if time else "null::timestamptz"
     newest_key = f"max({quoted(table.key[0])})::bigint" if table.appended_at else "null::bigint"
-    parts = [
-        snapshot.row(
+    parts = snapshot.rows(
+        [
             f"SELECT {newest_time} AS time, {newest_key} AS key, count(*) AS rows, {_sum(keys)} AS total "
             f"FROM app.{quoted(table.name)} WHERE {one}"
-        )
-        for one in ranges
-    ]
+            for one in ranges
+        ]
+    )
     hashed = Hashed(count=sum(part["rows"] for part in parts), total=sum(int(part["total"]) for part in parts))
     return TableState(
         time=max((part["time"] for part in parts if part["time"] is not None), default=None),
@@ -82,10 +82,12 @@ def read_window(
 ) -> str:
     """What the rows of the cursor's window hash to, with every column: two changes can bear the same time."""
     condition = window_condition(table, cursor, overlap)
-    parts = [
-        snapshot.row(f"SELECT count(*) AS rows, {_sum(columns)} AS total FROM app.{quoted(table.name)} WHERE {one}")
-        for one in (ranges if condition == "true" else [condition])
-    ]
+    parts = snapshot.rows(
+        [
+            f"SELECT count(*) AS rows, {_sum(columns)} AS total FROM app.{quoted(table.name)} WHERE {one}"
+            for one in (ranges if condition == "true" else [condition])
+        ]
+    )
     return Hashed(count=sum(part["rows"] for part in parts), total=sum(int(part["total"]) for part in parts)).digest(
         digest_key
     )

@@ -9,6 +9,7 @@ ids tell the doubles apart.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -161,7 +162,7 @@ def pull_events(
     if found.files:
         names = [file.name for file in found.files]
         with _open_pass(workspace, landing, quarantine, names, wanted, refusals, ip_countries) as this:
-            for chunk in _chunks(store, found.files, chunk_lines, unread):
+            for chunk in _one_ahead(_chunks(store, found.files, chunk_lines, unread)):
                 pull = pull.plus(_land_chunk(this, chunk))
     landing.move_cursor(SOURCE, LISTING, found.cursor(unread))
     return pull
@@ -243,6 +244,15 @@ def _chunks(
         chunk.finished.append(file)
     if chunk.lines or chunk.damages or chunk.finished:
         yield chunk
+
+
+def _one_ahead(chunks: Iterator[_Chunk]) -> Iterator[_Chunk]:
+    """The same chunks; each is read and unpacked while the one before is worked on."""
+    with ThreadPoolExecutor(1, "event-lines") as reader:
+        coming = reader.submit(next, chunks, None)
+        while (chunk := coming.result()) is not None:
+            coming = reader.submit(next, chunks, None)
+            yield chunk
 
 
 def _land_chunk(this: _Pass, chunk: _Chunk) -> EventsPull:

@@ -77,6 +77,17 @@ def test_a_snapshot_outlives_a_failed_attempt_and_a_stream_left_early(app_db: De
         assert snapshot.row("select now()::text as at") == first
 
 
+def test_rows_come_in_the_order_of_their_queries_over_all_connections(app_db: DemoPostgres) -> None:
+    queries = [f"select {number} as number, pg_backend_pid() as session" for number in range(5)]
+    with open_snapshot(app_db.reader_dsn, connections=2) as snapshot:
+        with pytest.raises(Exception, match="division"):
+            snapshot.attempt(lambda: snapshot.rows([*queries, "select 1 / 0 as x"]))
+        rows = snapshot.rows(queries)
+        assert snapshot.rows([]) == []
+    assert [row["number"] for row in rows] == [0, 1, 2, 3, 4]
+    assert len({row["session"] for row in rows}) == 2
+
+
 @pytest.mark.parametrize(
     ("declared", "expected"),
     [

@@ -131,6 +131,16 @@ def test_every_kind_of_broken_line_goes_to_quarantine_with_file_line_and_reason(
     assert done == EventsPull(files=1, lines=len(lines), landed=len(BROKEN) + 1, quarantined=len(BROKEN))
 
 
+def test_the_same_name_in_two_objects_of_an_event_is_no_double(workspace: Workspace, root: Path) -> None:
+    names_from_above = {"userId": "a", "context": 1, "analytics": False}
+    good = event("m1", properties=names_from_above, context=context(analytics=True, marketing=True))
+    twice = json.dumps(good | {"messageId": "m2"}).replace('"context": 1', '"context": 1, "context": 2')
+    write_file(root, [good, twice])
+    pull(workspace, root)
+    assert message_ids(workspace) == ["m1"]
+    assert quarantined(workspace) == [("dt=2026-11-10/a.jsonl.gz", 2, "double_names")]
+
+
 def test_what_is_quarantined_is_the_line_and_the_reason_does_not_repeat_it(workspace: Workspace, root: Path) -> None:
     write_file(root, [event("x", userId="Kari Planted Nordmann")])
     pull(workspace, root)

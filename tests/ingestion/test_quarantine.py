@@ -42,6 +42,18 @@ def test_a_row_is_kept_with_where_it_stood_and_why(workspace: Workspace) -> None
     assert "content" not in Quarantine(workspace).list().column_names
 
 
+def test_rows_are_found_by_their_ids_alone(workspace: Workspace) -> None:
+    quarantine = Quarantine(workspace)
+    quarantine.add([broken(1), broken(2), broken(3)])
+    ids = quarantine.identified()["row_id"].to_pylist()
+    found = quarantine.with_ids([ids[2], "ffffffffffff", ids[0]]).to_pylist()
+    assert [(row["row_id"], row["line"], row["content"]) for row in found] == [
+        (ids[0], 1, PLANTED),
+        (ids[2], 3, PLANTED),
+    ]
+    assert quarantine.with_ids([]).num_rows == 0
+
+
 def test_an_empty_quarantine_lists_nothing(workspace: Workspace) -> None:
     assert Quarantine(workspace).list(with_content=True).num_rows == 0
     assert Quarantine(workspace).add([]) == 0
