@@ -25,7 +25,7 @@ from ingestion.stripe_shapes import ChangedShapeError, ObjectShape, watch
 from storage import Workspace
 
 # Portions that wait to be landed; each is at most a few thousand rows.
-WAITING_PORTIONS = 8
+WAITING_PORTIONS = 2
 # For each type a pool of its own: requests that wait for their endpoint's turn must not hold up those to another.
 ACCOUNT_THREADS = 8
 Waiting: TypeAlias = "Queue[tuple[Reading, Portion | None]]"
