@@ -78,7 +78,7 @@ def check_confirmed(whole: Path, home: Path) -> None:
     states = "SELECT state, count(*) FROM notices.notice WHERE recipient = 'stripe' GROUP BY 1"
     assert stored(workspace, states) == [("handed_over", 1)]
     report = scan_home(workspace, identifiers_of(names))
-    assert (report.findings, report.unread) == ((), ())
+    assert (report.findings, report.unread) == ((), ()), (report.findings, report.unread)
     assert not [one for one in report.uncompacted if one.file.startswith("notices")]
     try:
         write_hand_over(workspace, POLICY, RECIPIENT)
