@@ -38,7 +38,8 @@ def test_increments_and_erasures_leave_what_a_build_from_nothing_leaves(town: To
     anew = Home(town.home.root.with_name("anew"))
     anew.root.mkdir()
     shutil.copy(town.home.default_keyring_file, anew.default_keyring_file)
-    shutil.copytree(town.home.vault_file.parent, anew.vault_file.parent)
+    for zone in (town.home.vault_file.parent, town.home.held_file.parent):  # what no source has
+        shutil.copytree(zone, anew.root / zone.name)
     town.leii("run", home=anew)
     for purpose in ("matching", "fraud", "market_trends"):
         left, right = source_rows(town, purpose), source_rows(town, purpose, anew)
