@@ -10,21 +10,18 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import dlt
 import psycopg
 import pyarrow.parquet as pq
 from adbc_driver_postgresql import dbapi
 from dlt.sources.sql_database import sql_table
 
+from benchmarks.candidates import new_dlt_pipeline, new_workspace
 from benchmarks.measure import compare, peak_mib
 from demo.postgres import DemoPostgres, running_postgres
 from ingestion.app_db import pull_app_db
 from ingestion.app_db_source import AppDbSource
 from ingestion.landing import open_landing
-from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.source_tables import app_db_tables
-from storage import Home, Workspace, fixed_or_real_now
-from storage.keyring import create_keyring
 
 ROWS = 1_000_000
 
@@ -76,11 +73,7 @@ def _compare(server: DemoPostgres, folder: Path, rows: int) -> None:
 
 def _leii(dsn: str, root: Path, rows: int) -> None:
     """Everything that a pass does with the table: the rows, and the set of its keys by which deletions are found."""
-    shutil.rmtree(root, ignore_errors=True)
-    policy = load_policy()
-    home = Home(root)
-    ring = create_keyring(home.default_keyring_file, policy.purposes)
-    workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
+    workspace, policy = new_workspace(root)
     tables = [table for table in app_db_tables(policy) if table.name == "booking"]
     with open_landing(workspace) as landing:
         pull = pull_app_db(workspace, landing, AppDbSource(dsn=dsn), tables=tables)
@@ -97,13 +90,7 @@ def _bare(dsn: str, target: Path) -> None:
 
 
 def _dlt(dsn: str, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    pipeline = dlt.pipeline(
-        pipeline_name="bench",
-        pipelines_dir=str(folder / "state"),
-        destination=dlt.destinations.filesystem(bucket_url=(folder / "out").as_uri()),
-        dataset_name="app",
-    )
+    pipeline = new_dlt_pipeline("app", folder)
     table = sql_table(credentials=dsn, schema="app", table="booking", backend="connectorx")
     pipeline.run(table, loader_file_format="parquet")
 

@@ -10,19 +10,16 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import dlt
 import duckdb
 from dlt.sources.filesystem import filesystem, read_jsonl
 
+from benchmarks.candidates import new_dlt_pipeline, new_workspace
 from benchmarks.measure import compare, peak_mib
 from demo.world.generate import generate_world
 from demo.world.spec import world_spec
 from ingestion.events import pull_events
 from ingestion.landing import open_landing
-from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.source_tables import event_fields
-from storage import Home, Workspace, fixed_or_real_now
-from storage.keyring import create_keyring
 
 LINES = 1_000_000
 FILE_LINES = 100_000
@@ -84,11 +81,7 @@ def _compare(folder: Path, lines: int) -> None:
 
 
 def _leii(root: Path, home_folder: Path) -> None:
-    shutil.rmtree(home_folder, ignore_errors=True)
-    policy = load_policy()
-    home = Home(home_folder)
-    ring = create_keyring(home.default_keyring_file, policy.purposes)
-    workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
+    workspace, policy = new_workspace(home_folder)
     with open_landing(workspace) as landing:
         pull = pull_events(workspace, landing, root=str(root), wanted=event_fields(policy))
     assert pull.landed > 0, "nothing was landed"
@@ -100,13 +93,7 @@ def _bare(root: Path, target: Path) -> None:
 
 
 def _dlt(root: Path, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    pipeline = dlt.pipeline(
-        pipeline_name="bench_events",
-        pipelines_dir=str(folder / "state"),
-        destination=dlt.destinations.filesystem(bucket_url=(folder / "out").as_uri()),
-        dataset_name="events",
-    )
+    pipeline = new_dlt_pipeline("events", folder)
     found = filesystem(bucket_url=root.as_uri(), file_glob="**/*.jsonl.gz") | read_jsonl(chunksize=10_000)
     found = found.with_name("event")
     found.max_table_nesting = 0  # to flatten what is nested is no part of reading

@@ -1,6 +1,5 @@
 """How a comparison is measured: the candidates in turn, several rounds, medians, and the ratio round by round."""
 
-import gc
 import multiprocessing
 import statistics
 import time
@@ -9,8 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-GARBAGE_THRESHOLD = (50_000, 50, 100)
-"""The command's."""
+from storage import look_for_garbage_seldom
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,7 @@ def compare(rows: int, candidates: Mapping[str, Callable[[], None]], rounds: int
 
     Garbage is looked for as seldom as in the command `leii`, whichever candidate runs.
     """
-    gc.set_threshold(*GARBAGE_THRESHOLD)
+    look_for_garbage_seldom()
     for run in candidates.values():
         run()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
@@ -59,7 +57,7 @@ def peak_mib(run: Callable[[], object]) -> float:
 
 
 def _peak_mib(run: Callable[[], object]) -> float:
-    gc.set_threshold(*GARBAGE_THRESHOLD)
+    look_for_garbage_seldom()
     run()
     # What getrusage counts begins with the parent's memory, which a process has until it runs a program of its own.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.candidates import new_workspace
 from benchmarks.measure import compare
 from ingestion.landing import Batch, Landing, open_landing
 from pseudonymisation.loading import create_tables, open_purpose, register_people, take_batch
 from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.session import prepare_session
 from pseudonymisation.vault import open_vault
-from storage import Home, Workspace, attached, fixed_or_real_now
-from storage.keyring import create_keyring
+from storage import Workspace, attached
 
 ROWS = 1_000_000
 PURPOSE = "matching"
@@ -44,10 +44,7 @@ def main() -> None:
     """Print both rates and the ratio."""
     folder = Path(tempfile.mkdtemp(prefix="leii-bench-"))
     try:
-        policy = load_policy()
-        home = Home(folder / "home")
-        ring = create_keyring(home.default_keyring_file, policy.purposes)
-        workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
+        workspace, policy = new_workspace(folder / "home")
         with open_landing(workspace) as landing, workspace.connect() as con:
             _land(landing, con, "account", _ACCOUNTS)
             register_people(workspace, landing, policy)

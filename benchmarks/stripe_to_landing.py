@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import dlt
 import orjson
 import requests
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api import rest_api_source
 from dlt.sources.rest_api.typing import RESTAPIConfig
 
+from benchmarks.candidates import new_dlt_pipeline, new_workspace
 from benchmarks.measure import compare, peak_mib
 from demo.stripe_cli import StripeDouble, start_stripe_double
 from demo.world.generate import generate_world
@@ -28,10 +28,7 @@ from demo.world.spec import world_spec
 from ingestion.landing import open_landing
 from ingestion.pacing import Pacer
 from ingestion.stripe_sync import pull_stripe
-from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.source_tables import stripe_shapes
-from storage import Home, Workspace, fixed_or_real_now
-from storage.keyring import create_keyring
 
 TYPES = ("customer", "payment_intent", "charge", "refund", "transfer", "application_fee")
 """Types that only the platform has, so that a list is all that there is of one."""
@@ -81,11 +78,7 @@ def _compare(double: StripeDouble, folder: Path) -> None:
 
 
 def _leii(base_url: str, api_key: str, root: Path, objects: int) -> None:
-    shutil.rmtree(root, ignore_errors=True)
-    policy = load_policy()
-    home = Home(root)
-    ring = create_keyring(home.default_keyring_file, policy.purposes)
-    workspace = Workspace(home=home, keyring=ring, now=fixed_or_real_now())
+    workspace, policy = new_workspace(root)
     pacer = Pacer(endpoint_rate=UNLIMITED, total_rate=UNLIMITED)
     with open_landing(workspace) as landing:
         pull = pull_stripe(
@@ -141,13 +134,7 @@ class _AfterTheLast(BasePaginator):
 
 
 def _dlt(double: StripeDouble, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    pipeline = dlt.pipeline(
-        pipeline_name="bench_stripe",
-        pipelines_dir=str(folder / "state"),
-        destination=dlt.destinations.filesystem(bucket_url=(folder / "out").as_uri()),
-        dataset_name="stripe",
-    )
+    pipeline = new_dlt_pipeline("stripe", folder)
     config: RESTAPIConfig = {
         "client": {
             "base_url": f"{double.base_url}/v1/",

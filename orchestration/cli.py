@@ -1,6 +1,5 @@
 """The command `leii`. Whatever goes wrong is one clear message and exit code 1."""
 
-import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from storage.errors import LeiiError
+from storage.garbage import look_for_garbage_seldom
 
 app = typer.Typer(
     help="Leii's data warehouse: knows the market and not the people in it.",
@@ -443,9 +443,7 @@ def demo(context: typer.Context) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The entry point: a LeiiError becomes one message and exit code 1."""
-    # Dagster's and dbt's many small objects live as long as the process: to look for garbage among them all the time costs
-    # a tenth of a short run.
-    gc.set_threshold(50_000, 50, 100)
+    look_for_garbage_seldom()
     try:
         app(args=list(arguments) if arguments is not None else None, prog_name="leii")
     except LeiiError as error:

@@ -219,16 +219,21 @@ def _wait_for_parsing(home: Home) -> None:
         raise DbtError(f"dbt cannot parse the project: {answer['error']}")
 
 
+def kept_parse_state() -> Path:
+    """Apart from dbt's own of that name: other tools parse the checkout with other settings, with which it is worth nothing."""
+    return project_folder() / "target" / "runs" / PARSE_STATE
+
+
 def _take_parse_state(folder: Path) -> None:
     """A new LEII_HOME begins with what an earlier one's parse of this checkout left: half of dbt's work is in it."""
-    kept, own = project_folder() / "target" / PARSE_STATE, folder / PARSE_STATE
+    kept, own = kept_parse_state(), folder / PARSE_STATE
     if kept.exists() and not own.exists():
         write_durably(own, kept.read_bytes())
 
 
 def _keep_parse_state(folder: Path) -> None:
     project = project_folder()
-    kept, own = project / "target" / PARSE_STATE, folder / PARSE_STATE
+    kept, own = kept_parse_state(), folder / PARSE_STATE
     is_newer = not kept.exists() or kept.stat().st_mtime < _newest_change(project)
     if is_newer and own.exists() and os.access(project, os.W_OK):
         write_durably(kept, own.read_bytes())

@@ -26,7 +26,7 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.clients.jinja import template_cache
 
-from storage import replace_durably
+from storage import look_for_garbage_seldom, replace_durably
 
 # Errors of these kinds speak of the SQL only; the text of others can quote a value out of a row.
 SPEAKABLE = re.compile(r"(Binder|Catalog|Parser|Compilation|Syntax) Error|contract|IO Error|Dependency", re.IGNORECASE)
@@ -34,7 +34,7 @@ FAILED = ("error", "fail", "runtime error", "partial success")
 
 
 def main() -> None:
-    gc.set_threshold(50_000, 50, 100)  # as the command that starts it
+    look_for_garbage_seldom()
     answers = os.fdopen(os.dup(1), "w")
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)

@@ -66,6 +66,7 @@ asked AS (
 """
 
 _MADE = f"requested_at >= $first AND requested_at < $end AND {_OF_CHOICE}"
+_RESPONSE_TIMES = f"{METRIC['time_to_first_response_median']} AS median_minutes, {METRIC['time_to_first_response_p90']} AS p90_minutes"
 
 
 def weeks(copy: Reads) -> tuple[date, date] | None:
@@ -165,9 +166,6 @@ def first_response_by_week(copy: Reads, choice: Choice) -> pl.DataFrame:
         """,
         choice.parameters(),
     )
-
-
-_RESPONSE_TIMES = f"{METRIC['time_to_first_response_median']} AS median_minutes, {METRIC['time_to_first_response_p90']} AS p90_minutes"
 
 
 def utilisation(copy: Reads, choice: Choice, *, by_week: bool) -> pl.DataFrame:

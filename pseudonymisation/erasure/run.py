@@ -73,28 +73,26 @@ def prepare_erasures(
 
     `cookie`: an anonymousId that is to be erased as well; see `enter_cookie` for what is refused.
     """
-    with workspace.connect() as con:
-        with open_vault(con, workspace):
-            require_held(con, workspace)
+    with workspace.connect() as con, open_vault(con, workspace):
+        require_held(con, workspace)
         expire_held(con, workspace)
-        with open_vault(con, workspace):
-            orphans = sweep_orphans(con, workspace, policy)
-            prepare_session(con, workspace, BOOKS)
-            enter_requests(con, workspace, dsn)
-            warning = enter_vanished(con, workspace)
-            if cookie is not None:
-                enter_cookie(con, workspace, cookie)
-            prepare_session(con, workspace, FLAGS)
-            open_cases(con, workspace)
-            tombstoned = cases_in(con, "tombstoned")
-            if tombstoned:
-                _remove_exports(con, workspace, tombstoned)
-                for purpose in policy.purposes:
-                    _sweep(con, workspace, policy, purpose, tombstoned)
-            forget_quarantined(con, workspace)  # in every pass, as a broken line may come again
-            forget_answers(con, workspace)
-            move_cases(con, tombstoned, "swept", workspace.now)
-            pending = cases_in(con, "swept", "recomputed", "published")
+        orphans = sweep_orphans(con, workspace, policy)
+        prepare_session(con, workspace, BOOKS)
+        enter_requests(con, workspace, dsn)
+        warning = enter_vanished(con, workspace)
+        if cookie is not None:
+            enter_cookie(con, workspace, cookie)
+        prepare_session(con, workspace, FLAGS)
+        open_cases(con, workspace)
+        tombstoned = cases_in(con, "tombstoned")
+        if tombstoned:
+            _remove_exports(con, workspace, tombstoned)
+            for purpose in policy.purposes:
+                _sweep(con, workspace, policy, purpose, tombstoned)
+        forget_quarantined(con, workspace)  # in every pass, as a broken line may come again
+        forget_answers(con, workspace)
+        move_cases(con, tombstoned, "swept", workspace.now)
+        pending = cases_in(con, "swept", "recomputed", "published")
     return ErasurePreparation(
         swept=len(pending),
         purposes_touched=tuple(policy.purposes) if pending or orphans else (),

@@ -37,37 +37,25 @@ def published_requests(town: PublishedTown) -> str:
     )
 
 
-def requests_of_twelve_weeks(town: PublishedTown) -> str:
+def requests_of_twelve_weeks(town: PublishedTown, of_these: str = "TRUE") -> str:
     """Requests of the last twelve weeks that had ended when the copy was built, from the rows behind the liquidity mart."""
     return _number(
         town,
         "matching",
-        """
+        f"""
         WITH newest AS (
             SELECT max(date_trunc('week', requested_at)) AS week_start FROM marts.fct_request, about
             WHERE date_trunc('week', requested_at) <= CAST(built_at AS DATE) - 7
         )
         SELECT count(*) FROM marts.fct_request, newest
-        WHERE requested_at < week_start + INTERVAL 7 DAY AND requested_at >= week_start - INTERVAL 77 DAY
+        WHERE requested_at < week_start + INTERVAL 7 DAY AND requested_at >= week_start - INTERVAL 77 DAY AND ({of_these})
         """,
     )
 
 
 def unfilled_of_twelve_weeks(town: PublishedTown) -> str:
     """Of the same requests, those that expired or were cancelled and have no booking that stands."""
-    return _number(
-        town,
-        "matching",
-        """
-        WITH newest AS (
-            SELECT max(date_trunc('week', requested_at)) AS week_start FROM marts.fct_request, about
-            WHERE date_trunc('week', requested_at) <= CAST(built_at AS DATE) - 7
-        )
-        SELECT count(*) FROM marts.fct_request, newest
-        WHERE requested_at < week_start + INTERVAL 7 DAY AND requested_at >= week_start - INTERVAL 77 DAY
-            AND request_status IN ('expired', 'cancelled') AND NOT is_filled
-        """,
-    )
+    return requests_of_twelve_weeks(town, "request_status IN ('expired', 'cancelled') AND NOT is_filled")
 
 
 def flags(town: PublishedTown) -> str:

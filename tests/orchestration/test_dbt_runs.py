@@ -39,6 +39,7 @@ def test_a_new_home_begins_with_what_the_checkout_was_parsed_to(
     answer = begin_parsing(workspace_elsewhere.home)
     assert state.exists(), "nothing was there before dbt began"
     assert answer.result()["ok"]
+    assert _files_parsed(workspace_elsewhere) == 0
     assert _nodes(workspace_elsewhere) == _nodes(workspace)
 
 
@@ -48,8 +49,15 @@ def test_a_parse_state_that_is_damaged_is_not_used(workspace: Workspace, workspa
     state.parent.mkdir(parents=True)
     state.write_bytes(b"\x81\xa5nodes")
     assert begin_parsing(workspace.home).result()["ok"]
+    assert _files_parsed(workspace) > 100
     assert begin_parsing(workspace_elsewhere.home).result()["ok"]
     assert _nodes(workspace) == _nodes(workspace_elsewhere)
+
+
+def _files_parsed(workspace: Workspace) -> int:
+    """Of all the project's files, those that dbt could not take from an earlier parse."""
+    told = json.loads(manifest_file(workspace.home).with_name("perf_info.json").read_bytes())
+    return int(told["parsed_path_count"])
 
 
 def _nodes(workspace: Workspace) -> dict[str, object]:
