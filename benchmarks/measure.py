@@ -1,9 +1,11 @@
 """How a comparison is measured: the candidates in turn, several rounds, medians, and the ratio round by round."""
 
 import multiprocessing
+import re
 import statistics
+import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,5 +62,49 @@ def _peak_mib(run: Callable[[], object]) -> float:
     look_for_garbage_seldom()
     run()
     # What getrusage counts begins with the parent's memory, which a process has until it runs a program of its own.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024
+    return _kib("self", "status", "VmHWM") / 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Of a command with all its processes: `largest_mib` is the most that one of them had resident, `together_mib` the most
+    that all had at once, with what they share counted once (both looked at every half second)."""
+
+    seconds: float
+    largest_mib: float
+    together_mib: float
+
+
+def cost_of(command: Sequence[str], environment: Mapping[str, str]) -> Cost:
+    """Run a command to its end. Raises CalledProcessError if it fails."""
+    began = time.perf_counter()
+    largest = together = 0
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            family = _with_children(process.pid)
+            largest = max(largest, *(_kib(one, "status", "VmHWM") for one in family))
+            together = max(together, sum(_kib(one, "smaps_rollup", "Pss") for one in family))
+            try:
+                process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                continue
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Cost(seconds=time.perf_counter() - began, largest_mib=largest / 1024, together_mib=together / 1024)
+
+
+def _with_children(pid: int) -> list[int]:
+    try:
+        found = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        found = []
+    return [pid, *(one for text in found for child in text.split() for one in _with_children(int(child)))]
+
+
+def _kib(pid: int | str, file: str, name: str) -> int:
+    """A figure of /proc; 0 when the process has ended."""
+    try:
+        found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
