@@ -47,6 +47,7 @@ class RunningWorld:
     folder: Path
     server: DemoPostgres
     stripe: StripeDouble
+    stripe_is_limited: bool = True
 
     @property
     def home(self) -> Home:
@@ -71,6 +72,7 @@ class RunningWorld:
             "LEII_STRIPE_API_BASE": self.stripe.base_url,
             "LEII_EVENTS_ROOT": str(self.folder / "world" / "events"),
             "LEII_NOW": self.now.isoformat(),
+            **({} if self.stripe_is_limited else {"LEII_STRIPE_REQUESTS_PER_SECOND": "10000"}),
         }
 
     def leii(self, *arguments: str) -> float:
@@ -101,7 +103,8 @@ class RunningWorld:
 def running_world(spec: WorldSpec, *, rate_limit: int = 25) -> Iterator[RunningWorld]:
     """Generate a world, start its servers and fill them; all of it is gone afterwards.
 
-    `rate_limit`: requests a second to an endpoint that the double of Stripe takes, as Stripe does; 0 for any number.
+    `rate_limit`: requests a second to an endpoint that the double of Stripe takes, as Stripe does; 0 for any number, and a run then asks
+    for as many as it can.
     """
     with tempfile.TemporaryDirectory(prefix="leii-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -112,7 +115,7 @@ def running_world(spec: WorldSpec, *, rate_limit: int = 25) -> Iterator[RunningW
             start_stripe_double(folder / "world" / "stripe", rate_limit=rate_limit) as stripe,
         ):
             load_world(folder / "world", server.admin_dsn)
-            yield RunningWorld(folder=folder, server=server, stripe=stripe)
+            yield RunningWorld(folder=folder, server=server, stripe=stripe, stripe_is_limited=rate_limit > 0)
 
 
 def run_of(world: RunningWorld) -> Run:

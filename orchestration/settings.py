@@ -43,6 +43,7 @@ EXAMPLES = {
     "app_db_kept_wal_limit_mb": "LEII_APP_DB_KEPT_WAL_LIMIT_MB=4096",
     "stripe_api_key": "LEII_STRIPE_API_KEY=rk_live_...",
     "stripe_api_base": f"LEII_STRIPE_API_BASE={STRIPE_API_BASE}",
+    "stripe_requests_per_second": "LEII_STRIPE_REQUESTS_PER_SECOND=25",
     "events_root": "LEII_EVENTS_ROOT=/srv/events or LEII_EVENTS_ROOT=s3://bucket/events",
     "s3_endpoint": "LEII_S3_ENDPOINT=https://objects.example.no",
     "s3_region": "LEII_S3_REGION=eu-north-1",
@@ -80,6 +81,7 @@ class Settings(BaseSettings):
     app_db_kept_wal_limit_mb: int = Field(AppDbSource.kept_wal_limit_mb, ge=1)
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str = STRIPE_API_BASE
+    stripe_requests_per_second: float = Field(25.0, ge=1.0, le=100_000.0)
     events_root: str | None = None
     s3_endpoint: str | None = None
     s3_region: str | None = None

@@ -83,6 +83,7 @@ def test_paths_in_a_named_file_count_from_its_folder(monkeypatch: pytest.MonkeyP
         ("stripe_api_key", f"pk_live_{SECRET}", "sk_"),
         ("stripe_api_base", "http://api.stripe.com", "https://"),
         ("stripe_api_base", "api.stripe.com", "https:// address"),
+        ("stripe_requests_per_second", "0", "greater than or equal to 1"),
         ("enhetsregisteret_api_base", "http://data.brreg.no/enhetsregisteret/api", "https://"),
         ("enhetsregisteret_api_base", "data.brreg.no", "https:// address"),
         ("accept_synthetic_ids", "perhaps", "boolean"),
