@@ -24,17 +24,26 @@ from (
 """Customers and providers as they come, with their bookings: most have some."""
 
 
-def main(size: str = "small", batch: str = "") -> None:
-    """Print what it takes to build the world of this size, to erase one person, and to erase a batch of them."""
-    people = int(batch or (1000 if size != "small" else 100))
-    with running_world(world_spec(size=size)) as world:
-        rebuild = world.leii("run", "--json")
-        world.leii("erase", "--json")  # who asked in the world itself, and was not due in the first pass
-        one = _erase(world, 1)
-        many = _erase(world, people)
-    print(f"{size} world: built from the sources in {rebuild:.0f} s; one person erased in {one:.1f} s")
-    print(f"  one person / full rebuild: {one / rebuild:.2f} (aim: below 0.20)")
-    print(f"  {people} people / one: {many / one:.2f} (aim: below 3 for 1,000 on the medium world)")
+BATCH = {"small": 100, "medium": 1_000, "large": 1_000}
+
+
+def main(*sizes: str) -> None:
+    """Print, for a world of each size (small if none is named), what it takes to build it from the sources, to erase one
+    person, and to erase a batch; and how that grows from one size to the next."""
+    before: tuple[float, float] | None = None
+    for size in sizes or ("small",):
+        people = BATCH[size]
+        with running_world(world_spec(size=size)) as world:
+            rebuild = world.leii("run", "--json")
+            world.leii("erase", "--json")  # who asked in the world itself, and was not due in the first pass
+            one = _erase(world, 1)
+            many = _erase(world, people)
+        print(f"{size} world: built from the sources in {rebuild:.0f} s; one person erased in {one:.1f} s")
+        print(f"  one person / full rebuild: {one / rebuild:.2f} (aim: below 0.20)")
+        print(f"  {people} people / one: {many / one:.2f} (aim: below 3 for 1,000 on the medium world)")
+        if before is not None:
+            print(f"  times the size before: rebuild {rebuild / before[0]:.1f}, one person {one / before[1]:.1f}")
+        before = rebuild, one
 
 
 def _erase(world: RunningWorld, people: int) -> float:
