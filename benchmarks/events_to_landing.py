@@ -1,12 +1,15 @@
-"""Event files to landing, against a bare read of the same lines to Parquet and against dlt's reader of JSON lines.
+"""Event files to landing, against two bare reads of the same lines to Parquet and against dlt's reader of JSON lines.
 
-Only this project's way checks every line, reduces it to the fields that some purpose gets, applies consent, finds doubles and
-encrypts. Aims: one and a half times dlt's rate, two thirds of the bare read's, memory that does not grow with the input.
+One bare read takes the lines as text; the other parses them, into typed columns of the fields that this project keeps, as
+whoever reads JSON must. Only this project's way checks every line, reduces it to the fields that some purpose gets, applies
+consent, finds doubles and encrypts. Aims: one and a half times dlt's rate, two thirds of the bare read's, memory that does
+not grow with the input.
 """
 
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +20,10 @@ from benchmarks.candidates import new_dlt_pipeline, new_workspace
 from benchmarks.measure import compare, peak_mib
 from demo.world.generate import generate_world
 from demo.world.spec import world_spec
+from ingestion.event_fields import COUNTRY, ENVELOPE
 from ingestion.events import pull_events
 from ingestion.landing import open_landing
+from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.source_tables import event_fields
 
 LINES = 1_000_000
@@ -27,10 +32,12 @@ READ_LINES = (
     "read_csv('{files}', columns = {{'line': 'VARCHAR'}}, header = false, delim = '\\x01', quote = '', escape = '', "
     "auto_detect = false, max_line_size = 10000000, ignore_errors = true)"
 )
+COLUMN_TYPES = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "list": "JSON[]"}
+"""DuckDB's types of the kept fields; of all others it is VARCHAR."""
 
 
 def main(lines: int = LINES) -> None:
-    """Print the three rates, the two ratios, and this project's memory for a tenth of the lines and for all."""
+    """Print the four rates, the three ratios, and this project's memory for a tenth of the lines and for all."""
     folder = Path(tempfile.mkdtemp(prefix="leii-bench-"))
     try:
         _write_lines(folder, lines)
@@ -65,17 +72,19 @@ def _write_lines(folder: Path, lines: int) -> None:
 def _compare(folder: Path, lines: int) -> None:
     candidates = {
         "leii, encrypted landing": lambda: _leii(folder / "all", folder / "home"),
-        "bare read to Parquet": lambda: _bare(folder / "all", folder / "bare.parquet"),
+        "bare read as text": lambda: _bare(READ_LINES, folder / "all", folder / "bare.parquet"),
+        "bare read as typed columns": lambda: _bare(_read_typed(), folder / "all", folder / "typed.parquet"),
         "dlt filesystem, read_jsonl": lambda: _dlt(folder / "all", folder / "dlt"),
     }
     result = compare(lines, candidates, rounds=1 if lines > LINES else 3)
     print(f"events, {lines:,} gzipped lines")
     print("\n".join(result.lines()))
-    bare = result.ratio("leii, encrypted landing", "bare read to Parquet")
-    print(f"  against the bare read: {bare:.2f} (aim: at least 0.67)")
-    print(
-        f"  against dlt: {result.ratio('leii, encrypted landing', 'dlt filesystem, read_jsonl'):.2f} (aim: at least 1.50)"
-    )
+    for other, aim in (
+        ("bare read as text", 0.67),
+        ("bare read as typed columns", 0.67),
+        ("dlt filesystem, read_jsonl", 1.5),
+    ):
+        print(f"  against {other}: {result.ratio('leii, encrypted landing', other):.2f} (aim: at least {aim:.2f})")
     few, all_ = (peak_mib(partial(_leii, folder / name, folder / "home")) for name in ("tenth", "all"))
     print(f"  peak memory: {few:,.0f} MiB for a tenth of the lines, {all_:,.0f} MiB for all")
 
@@ -87,9 +96,36 @@ def _leii(root: Path, home_folder: Path) -> None:
     assert pull.landed > 0, "nothing was landed"
 
 
-def _bare(root: Path, target: Path) -> None:
+def _bare(read: str, root: Path, target: Path) -> None:
     with duckdb.connect() as con:
-        con.execute(f"COPY (FROM {READ_LINES.format(files=root / '*/*.gz')}) TO '{target}' (FORMAT parquet)")
+        con.execute(f"COPY (FROM {read.format(files=root / '*/*.gz')}) TO '{target}' (FORMAT parquet)")
+
+
+def _read_typed() -> str:
+    """What to select the kept fields from, nested as they are in the lines."""
+    types = dict.fromkeys(ENVELOPE, "VARCHAR") | {
+        field.path: COLUMN_TYPES.get(field.type, "VARCHAR")
+        for field in event_fields(load_policy()).kept
+        if field.path != COUNTRY
+    }
+    columns = ", ".join(f"{name}: '{column}'" for name, column in _nested(types).items())
+    return (
+        f"read_json('{{files}}', format = 'newline_delimited', columns = {{{{{columns}}}}}, "
+        "maximum_object_size = 10000000, ignore_errors = true)"
+    )
+
+
+def _nested(types: Mapping[str, str]) -> dict[str, str]:
+    """Types by the name at the top, of types by dotted path."""
+    below: dict[str, dict[str, str]] = {}
+    for path, column in types.items():
+        name, _, rest = path.partition(".")
+        below.setdefault(name, {})[rest] = column
+    return {name: inner[""] if "" in inner else _struct(_nested(inner)) for name, inner in below.items()}
+
+
+def _struct(fields: Mapping[str, str]) -> str:
+    return f"STRUCT({', '.join(f'{name} {column}' for name, column in fields.items())})"
 
 
 def _dlt(root: Path, folder: Path) -> None:
