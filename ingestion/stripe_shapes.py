@@ -55,7 +55,8 @@ class ShapeWatch:
         """Take note of an object's fields. Raises ChangedShapeError for one that is used and has another type.
 
         Gives the object with ids where a used field holds the object itself, as an expanded one does.
-        Objects of a table are alike: only the first of those with the same fields and types is looked at closely.
+        Objects of a table are alike: only the first of those with the same fields and types is looked at closely, unless
+        it holds others in itself.
         """
         shape = self.shapes.get(table)
         if shape is None:
@@ -63,7 +64,7 @@ class ShapeWatch:
         deep = tuple([type(_walk(value, names)) for names in shape.deep])
         signature = (tuple(value), tuple(map(type, value.values())), deep)
         expanded = self._known[table].get(signature)
-        if expanded is None:
+        if expanded is None or expanded:
             expanded = _expanded_paths(shape, value)
             with self._lock:
                 self._present[table].update(value)

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from ingestion.landing import open_landing
 from ingestion.pacing import Pacer
 from ingestion.quarantine import CONTENT_LIMIT, Quarantine
 from ingestion.stripe_objects import BY_NAME
+from ingestion.stripe_shapes import ObjectShape
 from ingestion.stripe_sync import StripePull, pull_stripe
 from pseudonymisation.policy.reading import load_policy
+from pseudonymisation.policy.source_tables import stripe_shapes
 from storage import Workspace
 from tests.fuzz.loading import load_for
 from tests.ingestion.stripe_market import Market, landed, play_on, served, show, small_market
@@ -45,10 +47,12 @@ def breaking(double_url: str, log: Path, *, seed: int, share: float, answers: fl
         process.communicate()
 
 
-def pull(workspace: Workspace, api_key: str, api_base: str) -> StripePull:
+def pull(workspace: Workspace, api_key: str, api_base: str, shapes: Sequence[ObjectShape] = ()) -> StripePull:
     pacer = Pacer(endpoint_rate=2_000, total_rate=2_000)
     with open_landing(workspace) as landing:
-        return pull_stripe(workspace, landing, api_key=api_key, api_base=api_base, network_retries=1, pacer=pacer)
+        return pull_stripe(
+            workspace, landing, api_key=api_key, api_base=api_base, network_retries=1, pacer=pacer, shapes=shapes
+        )
 
 
 def broken(log: Path) -> list[dict[str, Any]]:
@@ -106,6 +110,24 @@ def test_broken_objects_are_landed_as_they_are_or_set_aside(home: Workspace, tmp
 @pytest.mark.parametrize("seed", range(2, 8))
 def test_thousands_of_broken_objects_are_accounted_for(home: Workspace, tmp_path: Path, seed: int) -> None:
     assert play(home, tmp_path, seed=seed, share=0.4, purposes=load_policy().purposes) > 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(11, 14))
+def test_objects_of_another_shape_than_the_policys_stop_their_table_alone(
+    home: Workspace, tmp_path: Path, seed: int
+) -> None:
+    market = small_market(tmp_path / "market")
+    log = tmp_path / "broken.jsonl"
+    shapes = stripe_shapes(load_policy())
+    with served(market, rate_limit=0) as double:
+        with breaking(double.base_url, log, seed=seed, share=0.03) as api_base:
+            first = pull(home, double.api_key, api_base, shapes)
+        assert first.errors
+        assert set(first.errors) < set(first.types)
+        assert all("any more" in error for error in first.errors.values())
+        assert check_accounts(home, market, first, log) > 0
+        assert pull(home, double.api_key, double.base_url, shapes).errors == {}
 
 
 @pytest.mark.slow

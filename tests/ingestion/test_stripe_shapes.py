@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from ingestion.landing import Landing, open_landing
+from ingestion.stripe_shapes import ChangedShapeError, ObjectShape, watch
 from ingestion.stripe_sync import pull_stripe
 from pseudonymisation.policy.reading import load_policy
 from pseudonymisation.policy.source_tables import stripe_shapes
 from storage import Workspace
-from tests.ingestion.stripe_market import EXAMPLES, landed, served, show, small_market
+from tests.ingestion.stripe_market import EXAMPLES, Object, landed, served, show, small_market
 
 TYPES = ["charge", "refund", "transfer"]
 
@@ -86,3 +87,11 @@ def test_an_expanded_field_is_landed_as_the_id_that_it_stands_for(
     charges = landed(workspace, landing)["charge"]
     assert charges["ch_3"][3]["transfer_data"] == {"amount": None, "destination": "acct_1B"}
     assert charges["ch_4"][3]["customer"] == "cus_9"
+
+
+@pytest.mark.parametrize("field", [{}, {"id": None}, {"id": 9}])
+def test_an_object_in_the_place_of_an_id_that_has_none_stops_its_table_whatever_came_before(field: Object) -> None:
+    seen = watch([ObjectShape(table="charge", classified=frozenset({"id", "customer"}), used={"customer": "text"})])
+    assert seen.look_at("charge", {"id": "ch_1", "customer": {"id": "cus_1"}}) == {"id": "ch_1", "customer": "cus_1"}
+    with pytest.raises(ChangedShapeError, match=r"charge\.customer is no text any more"):
+        seen.look_at("charge", {"id": "ch_2", "customer": field})
