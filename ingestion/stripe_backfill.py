@@ -10,7 +10,7 @@ from typing import Any
 
 from ingestion.stripe_client import RefusalError, StripeApi, endpoint_of
 from ingestion.stripe_cursors import Position, Window, finished
-from ingestion.stripe_lists import PAGE_SIZE, Object, Rows, add_with_nested, list_type
+from ingestion.stripe_lists import PAGE_SIZE, Object, Rows, add_with_nested, list_type, oldest_created
 from ingestion.stripe_objects import BY_NAME, Owner, Reading
 
 PORTION_ROWS = 5000
@@ -134,7 +134,10 @@ def _platform(api: StripeApi, pool: Executor, reading: Reading, position: Positi
         for value in newest:
             add_with_nested(api, rows, reading, value, None)
         is_short = len(newest) < PAGE_SIZE and not api.unreadable.has_met(endpoint_of(reading.root.path))
-        windows = _older_windows(position, newest[-1]["created"]) if newest and not is_short else ()
+        if not newest or is_short:
+            windows = ()
+        elif (until := oldest_created(newest)) is not None:
+            windows = _older_windows(position, until)
     left = dict(enumerate(windows))
     chains = {number: list_type(api, reading.root, parameters=_within(window)) for number, window in left.items()}
     asked = {pool.submit(next, chain, None): number for number, chain in chains.items()}
@@ -148,8 +151,8 @@ def _platform(api: StripeApi, pool: Executor, reading: Reading, position: Positi
             asked[pool.submit(next, chains[number], None)] = number
             for value in page:
                 add_with_nested(api, rows, reading, value, None)
-            if by_created:
-                left[number] = (left[number][0], page[-1]["created"])
+            if by_created and (until := oldest_created(page)) is not None:
+                left[number] = (left[number][0], until)
         if len(rows) >= PORTION_ROWS and asked:
             position = replace(position, windows=tuple(left.values())) if by_created else position
             yield Portion(reading=reading, rows=rows, position=position)

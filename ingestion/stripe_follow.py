@@ -10,7 +10,7 @@ from ingestion.stripe_backfill import PORTION_ROWS, Account, Portion, of_account
 from ingestion.stripe_client import RefusalError, StripeApi, endpoint_of, get
 from ingestion.stripe_cursors import Position
 from ingestion.stripe_events import Change, Touched, seen_keys, touched_by
-from ingestion.stripe_lists import Object, Rows, add_with_nested, list_type
+from ingestion.stripe_lists import Object, Rows, add_with_nested, list_type, oldest_created
 from ingestion.stripe_objects import BY_NAME, Owner, Reading
 
 # Connected accounts without any sign of business are read again only this often, for types without events.
@@ -106,7 +106,8 @@ def _found(
     after: dict[str, Any] = {"created": {"gte": since}} if root.by_created else {}
     for page in list_type(api, root, parameters=after):
         yield None, page
-        if not root.by_created and (page[-1].get("created") or 0) < since:
+        oldest = oldest_created(page)
+        if not root.by_created and oldest is not None and oldest < since:
             break
     if root.owner is Owner.BOTH and not root.has_events:
         sweep = sweep_is_due(position, clock.now)

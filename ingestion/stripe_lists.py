@@ -1,6 +1,6 @@
 """From Stripe's lists to rows of landing: page by page, with what is nested inside an object on its own table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,11 @@ def _last_id(path: str, shown: list[Any], passed: set[str]) -> str:
         raise RefusalError(f"{endpoint_of(path)} has a page after which its list does not go on", code=None)
     passed.add(ids[-1])
     return str(ids[-1])
+
+
+def oldest_created(page: Sequence[Object]) -> int | None:
+    """When the last object of a page, newest first, was created; one that is deleted may no longer say so."""
+    return next((value["created"] for value in reversed(page) if value.get("created") is not None), None)
 
 
 def list_type(

@@ -111,7 +111,8 @@ def _is_event(event: dict[str, Any]) -> bool:
     data = event.get("data")
     about = data.get("object") if isinstance(data, dict) else data
     return (
-        (data is None or isinstance(data, dict))
+        event.get("created") is not None
+        and (data is None or isinstance(data, dict))
         and (about is None or (isinstance(about, dict) and ("id" not in about or is_id(about["id"]))))
         and (event.get("account") is None or is_id(event["account"]))
     )

@@ -1,3 +1,4 @@
+import json
 import signal
 import sqlite3
 import subprocess
@@ -18,10 +19,12 @@ import stripe
 
 from demo.stripe_cli import StripeDouble
 from ingestion.landing import Landing, open_landing
+from ingestion.quarantine import Quarantine
 from ingestion.stripe_cursors import SOURCE
 from ingestion.stripe_sync import pull_stripe
 from storage import Workspace
 from tests.ingestion.stripe_market import (
+    EXAMPLES,
     PROVIDERS,
     Market,
     landed,
@@ -291,6 +294,26 @@ def test_a_type_that_fails_for_good_is_reported_and_the_others_go_on_then_it_cat
     assert result.types["review"].requests == 2
     assert pull_stripe(workspace, landing, api_key=double.api_key, api_base=double.base_url).errors == {}
     assert landed(workspace, landing) == market.truth()
+
+
+def test_a_page_that_ends_with_a_deleted_object_is_followed_like_any_other(
+    unchanged: tuple[Market, StripeDouble], workspace: Workspace, landing: Landing
+) -> None:
+    double = unchanged[1]
+    shown = [EXAMPLES["charge"] | {"id": f"ch_shown_{number}"} for number in range(99)]
+    gone = {"id": "ch_gone", "object": "charge", "deleted": True}
+    page = {"object": "list", "data": [*shown, gone], "has_more": False, "url": "/v1/charges"}
+    event = {"id": "evt_gone", "object": "event", "deleted": True, "type": "charge.updated", "data": {"object": gone}}
+    events = {"object": "list", "data": [event], "has_more": False, "url": "/v1/events"}
+    answers = {"/v1/charges": (200, json.dumps(page)), "/v1/events": (200, json.dumps(events))}
+    with gateway(double, answers) as address:
+        for _ in range(2):
+            result = pull_stripe(workspace, landing, api_key=double.api_key, api_base=address, types=["charge"])
+            assert result.errors == {}
+    charges = landed(workspace, landing)["charge"]
+    assert len(charges) == 100
+    assert [object_id for object_id, row in charges.items() if row[2]] == ["ch_gone"]
+    assert [row["reason_code"] for row in Quarantine(workspace).list().to_pylist()] == ["event"]
 
 
 def test_an_account_that_this_key_can_no_longer_read_is_noted_and_stops_nothing(
