@@ -12,13 +12,16 @@ ALL = "all"
 SEPARATOR = "|"
 
 _CONTRIBUTIONS = """
-    SELECT customer_id, category_id, {municipality} AS municipality,
-           arg_min(provider_id, md5(concat_ws('|', customer_id, provider_id, category_id, {municipality}))) AS provider_id
-    FROM {contributions}
-    WHERE kind = $kind AND month_start = $month AND customer_id IS NOT NULL AND category_id IS NOT NULL
-    GROUP BY ALL
+    SELECT customer_id, category_id, municipality, provider_id
+    FROM (
+        SELECT customer_id, category_id, {municipality} AS municipality,
+               arg_min(provider_id, md5(concat_ws('|', customer_id, provider_id, category_id, {municipality}))) AS provider_id
+        FROM {contributions}
+        WHERE kind = $kind AND month_start = $month AND customer_id IS NOT NULL AND category_id IS NOT NULL
+        GROUP BY customer_id, category_id, {municipality}
+    )
     QUALIFY row_number() OVER (
-        PARTITION BY customer_id ORDER BY md5(concat_ws('|', $name, $month, customer_id, category_id, {municipality}))
+        PARTITION BY customer_id ORDER BY md5(concat_ws('|', $name, $month, customer_id, category_id, municipality))
     ) <= $most_cells
 """
 
