@@ -180,6 +180,10 @@ def status(
     retention: Annotated[
         bool, typer.Option("--retention", help="The oldest row of every table against its limit, and what is held.")
     ] = False,
+    budget: Annotated[
+        bool,
+        typer.Option("--budget", help="What the noisy counts have cost of their privacy budget, and what is left."),
+    ] = False,
 ) -> None:
     """How things stand: the last run, rows, landing, quarantine, published copies, privacy requests, flags."""
     from orchestration.settings import load_settings
@@ -190,6 +194,12 @@ def status(
 
         found = read_retention(load_settings())
         _print_json(found) if as_json else print_retention(_console(), found)
+        return
+    if budget:
+        from orchestration.budget_page import print_budget, read_budget
+
+        spent = read_budget(load_settings())
+        _print_json(spent) if as_json else print_budget(_console(), spent)
         return
     standing = read_status(load_settings())
     if as_json:

@@ -53,6 +53,7 @@ EXAMPLES = {
     "target": "LEII_TARGET=duckdb",
     "now": "LEII_NOW=2026-11-15T06:00:00Z",
     "fraud_model": "LEII_FRAUD_MODEL=off, and the fraud rules stand alone",
+    "private_counts": "LEII_PRIVATE_COUNTS=on, and the counts of private_counts.yml are published with noise",
     "keyring": "LEII_KEYRING=/etc/leii/keyring.json",
     "enhetsregisteret_api_base": "LEII_ENHETSREGISTERET_API_BASE=https://data.brreg.no/enhetsregisteret/api",
     "accept_synthetic_ids": "LEII_ACCEPT_SYNTHETIC_IDS=true",
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     target: str = "duckdb"
     now: datetime | None = None
     fraud_model: Literal["on", "off"] = "on"
+    private_counts: Literal["on", "off"] = "off"
     keyring: SecretStr | None = None
     enhetsregisteret_api_base: str | None = None
     accept_synthetic_ids: bool = False

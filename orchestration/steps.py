@@ -19,6 +19,7 @@ from pseudonymisation import loading
 from pseudonymisation.compaction import compact_if_due
 from pseudonymisation.erasure.orphans import note_restored, require_vault
 from pseudonymisation.loading import PurposeLoad, takers
+from pseudonymisation.policy.private_counts import load_private_counts
 from pseudonymisation.vault import registrations
 from publishing.copies import PublishedCopy, publish_purpose, remove_replaced
 from publishing.fraud_flags import FlagsWritten, write_fraud_flags
@@ -265,9 +266,11 @@ def train_fraud_model(run: Run) -> dict[str, int]:
 def publish(run: Run, purpose: str) -> PublishedCopy:
     """Publish a new compacted copy of the purpose's public marts."""
     with run.report.stage("publish", purpose) as stage:
-        copy = publish_purpose(run.workspace, purpose, fresh_manifest(run.home))
+        private = load_private_counts() if run.settings.private_counts == "on" else None
+        copy = publish_purpose(run.workspace, purpose, fresh_manifest(run.home), private_counts=private)
         stage.counts = {"tables": len(copy.tables), "rows": copy.row_count}
         stage.tables = dict(copy.tables)
+        stage.warnings += copy.notes
     return copy
 
 

@@ -2,7 +2,7 @@
 
 Copying is also compaction: what was deleted in the warehouse is not in the copy, not even as bytes, and the version
 before is removed in the same step, unless a reader of another process has it open. Marts that are published once and
-then stand are taken over from it (publishing/editions.py).
+then stand are taken over from it (publishing/editions.py), and so are noisy counts (publishing/private_counts).
 """
 
 import fcntl
@@ -18,8 +18,10 @@ import duckdb
 import orjson
 
 from pseudonymisation.policy.model import Purpose
+from pseudonymisation.policy.private_counts import PrivateCounts
 from pseudonymisation.policy.reading import load_policy
 from publishing.editions import edition_key, standing_copy, statement_of, with_standing
+from publishing.private_counts import releasing
 from storage import Home, LeiiError, Workspace, attach, attached, compact_copy, count, opens, replace_durably
 from storage.durable import fsync_folder
 
@@ -30,12 +32,13 @@ LOOK_AGAIN_SECONDS = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedCopy:
-    """One published version: its file, and the rows of each table by name."""
+    """One published version: its file, the rows of each table by name, and what was not published, a sentence each."""
 
     purpose: str
     version: str
     path: Path
     tables: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
     @property
     def row_count(self) -> int:
@@ -58,8 +61,12 @@ def _public_nodes(manifest: Path, purpose: str) -> dict[str, Mapping[str, Any]]:
     return dict(sorted(found.items()))
 
 
-def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> PublishedCopy:
+def publish_purpose(
+    workspace: Workspace, purpose: str, manifest: Path, *, private_counts: PrivateCounts | None = None
+) -> PublishedCopy:
     """Copy the purpose's public marts into a new version, make it the current one, and remove those before it.
+
+    `private_counts`: noisy counts that are to be released with market_trends; those that have been stand without it.
 
     A version that a reader has open is left for `remove_replaced`: an erasure waits for it, since its bytes are still there.
     The purpose's warehouse must not be open for writing. Raises LeiiError, and leaves the current version as it is,
@@ -75,11 +82,11 @@ def publish_purpose(workspace: Workspace, purpose: str, manifest: Path) -> Publi
     final = folder / f"{version}.duckdb"
     temporary = folder / f".{version}.{os.getpid()}.new"
     _remove(folder.glob(".*.new*"))
-    counts = _write(workspace, purposes[purpose], marts, temporary, version)
+    counts, notes = _write(workspace, purposes[purpose], marts, temporary, version, private_counts)
     replace_durably(temporary, final)
     _swap(folder, final)
     remove_replaced(workspace.home, purpose)
-    return PublishedCopy(purpose=purpose, version=version, path=final, tables=counts)
+    return PublishedCopy(purpose=purpose, version=version, path=final, tables=counts, notes=notes)
 
 
 def current_version(home: Home, purpose: str) -> str | None:
@@ -136,8 +143,13 @@ def _is_open_elsewhere(path: Path) -> bool:
 
 
 def _write(
-    workspace: Workspace, purpose: Purpose, marts: Mapping[str, Mapping[str, Any]], path: Path, version: str
-) -> dict[str, int]:
+    workspace: Workspace,
+    purpose: Purpose,
+    marts: Mapping[str, Mapping[str, Any]],
+    path: Path,
+    version: str,
+    private_counts: PrivateCounts | None,
+) -> tuple[dict[str, int], tuple[str, ...]]:
     home, keys = workspace.home, workspace.keyring
     with workspace.connect() as con:
         source = home.warehouse_file(purpose.name)
@@ -155,10 +167,16 @@ def _write(
                     select = with_standing(select, name, key, purpose, workspace.now)
                 counts[name] = count(con, f'CREATE TABLE copy.{MARTS}."{name}" AS {select}')
         _describe(con, purpose, workspace.now, version)
+        notes: tuple[str, ...] = ()
+        if (
+            purpose.name == releasing.PURPOSE
+        ):  # the last thing, since what is paid for is lost if anything fails after it
+            filled = releasing.fill_private_counts(con, workspace, purpose, private_counts, current)
+            counts, notes = counts | filled.tables, filled.notes
         con.execute("CHECKPOINT copy")
         con.execute("DETACH copy")
         con.execute("DETACH warehouse")
-    return counts
+    return counts, notes
 
 
 def _select(

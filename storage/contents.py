@@ -57,6 +57,11 @@ KINDS = (
         holds="one signing key's word for the next",
     ),
     FileKind(
+        zone="budget",
+        pattern=r"budget/private_counts\.jsonl",
+        holds="what the releases of noisy counts have cost; nothing of a person's",
+    ),
+    FileKind(
         zone="exports",
         pattern=rf"exports/access/\.?{_TIME}-[0-9a-f]{{32}}-[0-9a-f]{{16}}/innsyn\.(html|json)",
         holds="what a person asked to see, for a set time",
@@ -75,7 +80,7 @@ KINDS = (
     FileKind(zone="root", pattern=r"run\.lock", holds="nothing"),
     FileKind(
         zone="unfinished",
-        pattern=rf"((vault|warehouse|held|notices|certificates|dagster|published/{{purpose}}|exports/(notices|access/[^/]+))/)?{_UNFINISHED}",
+        pattern=rf"((vault|warehouse|held|notices|budget|certificates|dagster|published/{{purpose}}|exports/(notices|access/[^/]+))/)?{_UNFINISHED}",
         holds="what a killed run did not finish; the next one removes it",
     ),
 )

@@ -47,6 +47,11 @@ class Home:
         return self.root / "notices" / "notices.duckdb"
 
     @property
+    def private_counts_ledger(self) -> Path:
+        """What the releases of noisy counts have cost."""
+        return self.root / "budget" / "private_counts.jsonl"
+
+    @property
     def certificates(self) -> Path:
         return self.root / "certificates"
 

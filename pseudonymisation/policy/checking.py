@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from pseudonymisation.loading_sql import outputs_of
 from pseudonymisation.policy.model import FLAG_KIND, NATURAL_TYPES, SUBJECT_KINDS, Column, Policy, Purpose, Table
+from pseudonymisation.policy.private_counts import load_private_counts
 from pseudonymisation.policy.reading import PolicyError, known_data_uses
 from pseudonymisation.policy.recipients import check_recipient
 from pseudonymisation.policy.shapes import known_categories
@@ -30,6 +31,7 @@ def check_policy(policy: Policy) -> list[str]:
 
 def require_whole(policy: Policy) -> None:
     """Raises PolicyError if anything is wrong with the policy: no run starts on one that is not whole."""
+    load_private_counts()
     problems = check_policy(policy)
     if problems:
         raise PolicyError(problems)

@@ -5,7 +5,9 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,9 +15,13 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from pseudonymisation.policy.private_counts import Cost, load_private_counts
+from publishing.copies import publish_purpose
 from publishing.market_table import FIGURES as GUARDED
 from publishing.market_table import LEAST_WIDTH, P_PERCENT
+from publishing.readers import open_published
 from publishing.suppression import Bools, Floats, needs
+from storage.contents import unknown_files
 from tests.dbt_project.documented import marts, problems, undescribed
 from tests.dbt_project.purpose_project import PROJECT, BuildResult, PurposeProject
 from tests.publishing.attack import intervals
@@ -389,6 +395,47 @@ def test_every_municipality_is_in_the_register_or_unknown(market: Market) -> Non
     known = {line.split(",", 2)[2].strip('"') for line in lines} | {"unknown"}
     assert {row["municipality"] for row in market.published if not row["is_total"]} <= known
     assert {row["municipality"] for row in market.published if row["is_total"]} == {"all"}
+
+
+def test_noisy_counts_are_made_of_what_was_built_and_of_large_enough_cells_only(market: Market) -> None:
+    """With next to no noise, and nobody in too many cells, so that they can be compared with the rows of the sources."""
+    project, policy, cost = market.project, load_private_counts(), Cost(epsilon=Decimal(200), delta=Decimal("0.0001"))
+    counts = {name: replace(one, cost=cost, most_cells_per_person=20) for name, one in policy.counts.items()}
+    budget = Cost(epsilon=Decimal(10_000), delta=Decimal(1))
+    private = replace(policy, budget_per_year=budget, counts=counts)
+    workspace = project.workspace
+    publish_purpose(workspace, "market_trends", project.target / "manifest.json", private_counts=private)
+    with open_published(workspace.home, workspace.keyring, "market_trends") as con:
+        told = con.execute(
+            "SELECT count_name, category_id, municipality, month_start, customers FROM marts.private_count"
+        ).fetchall()
+        months = con.execute("SELECT DISTINCT month_start FROM marts.private_count_release ORDER BY 1").fetchall()
+        editions = con.execute("SELECT DISTINCT month_start FROM marts.agg_market_published").fetchall()
+    assert months == [(date(2026, month, 1),) for month in range(1, 11)]
+    assert set(editions) <= set(months)
+    exact = {
+        tuple(row.values())[:4]: (row["customers"], row["providers"]) for row in project.query(BEHIND_PRIVATE_COUNTS)
+    }
+    for *cell, customers in told:
+        behind, providers = exact[tuple(cell)]
+        assert behind >= 10
+        assert providers >= 5
+        assert abs(customers - behind) <= 5
+    large = {cell for cell, behind in exact.items() if min(behind) >= 16 and cell[3] < date(2026, 11, 1)}
+    assert len(large) >= 10
+    assert large <= {tuple(cell) for *cell, _ in told}
+    assert unknown_files(workspace.home, project.policy.purposes) == []
+
+
+BEHIND_PRIVATE_COUNTS = """
+    SELECT 'customers_requesting' AS count_name, category_id, 'all' AS municipality, date_trunc('month', created_at)::DATE AS month_start,
+        count(DISTINCT customer_id) AS customers, 1000 AS providers
+    FROM src.app_db__service_request GROUP BY ALL
+    UNION ALL
+    SELECT 'customers_booking', booking.category_id, coalesce(request.municipality, 'unknown'),
+        date_trunc('month', booking.booked_at)::DATE, count(DISTINCT booking.customer_id), count(DISTINCT booking.provider_id)
+    FROM src.app_db__booking AS booking LEFT JOIN src.app_db__service_request AS request USING (request_id) GROUP BY ALL
+"""
 
 
 def test_a_smuggled_column_fails_the_build(new_purpose: Callable[[str], PurposeProject], tmp_path: Path) -> None:

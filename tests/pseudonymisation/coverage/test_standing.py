@@ -16,6 +16,7 @@ from pseudonymisation.loading import create_tables, open_purpose
 from pseudonymisation.notices.store import open_notices
 from pseudonymisation.policy.model import Policy
 from pseudonymisation.vault import open_vault
+from publishing.private_counts import releasing
 from storage import Workspace, attached
 from storage.contents import KINDS, kind_of
 
@@ -42,6 +43,9 @@ def standing(workspace: Workspace, policy: Policy, models: list[Model]) -> Works
                 for model in models:
                     if model.purpose == purpose and model.is_public:
                         con.execute(f"CREATE TABLE copy.{model.relation} AS SELECT 1 AS one")
+                if purpose == releasing.PURPOSE:
+                    for table, columns in releasing.TABLES.items():
+                        con.execute(f"CREATE TABLE copy.marts.{table} ({columns})")
             (workspace.home.published_folder(purpose) / "current.duckdb").symlink_to(f"{VERSION}.duckdb")
     with open_landing(workspace):
         pass
@@ -121,6 +125,7 @@ def test_a_database_that_cannot_be_read_is_not_passed_over(standing: Workspace, 
         "landing/app_db-account-rows-0123456789abcdef0123456789abcdef.parquet",
         "quarantine/20261115T060000Z-860720a49a8d4e96bcbbac0912ef87c7.parquet",
         "published/fraud/20261115T060000Z-12.duckdb",
+        "budget/private_counts.jsonl",
         "certificates/000001-cb67844c-00ce-4cdf-b46e-56dfeff870dc.json",
         "dagster/history/runs/1d39fbff-b3a7-4be0-bc7a-ec2cbe28d984.db-wal",
         "dbt/fraud/target/run/leii/models/fraud/marts/_fraud__marts.yml/unique_fct_flag_flag_id.sql",
