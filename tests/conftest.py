@@ -1,8 +1,13 @@
 """How the tests are spread: a file's tests run in one process, and so do files that share what is costly to make."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 TOGETHER = {
     "tests/orchestration/test_run.py": "town",
@@ -50,6 +55,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         ranks = {scope: rank for rank, scope in enumerate(LONGEST_FIRST)}
         items.sort(key=lambda item: ranks.get(_scope(item.nodeid), len(ranks)))
+
+
+SHARED_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder for `made_once`. Not under pytest's own, which is closed to the user that PostgreSQL runs as."""
+    if not hasattr(config, "workerinput"):
+        config.stash[SHARED_FOLDER] = Path(tempfile.mkdtemp(prefix="leii-tests-"))
+        config.stash[SHARED_FOLDER].chmod(0o755)
+    else:
+        config.stash[SHARED_FOLDER] = Path(config.workerinput["shared_folder"])
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    node.workerinput["shared_folder"] = str(node.config.stash[SHARED_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(config.stash[SHARED_FOLDER])
+
+
+@pytest.fixture(scope="session")
+def shared_folder(pytestconfig: pytest.Config) -> Path:
+    """The same for all processes of this session; gone after it."""
+    return pytestconfig.stash[SHARED_FOLDER]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesTogether:
