@@ -19,21 +19,29 @@ TOGETHER = {
     "tests/notebooks/test_notebooks.py": "browser",
     "tests/integration/test_one_pass.py": "passes",
     "tests/integration/test_passes_after_the_first.py": "passes",
+    "tests/dbt_project/test_accounting.py": "dbt",
+    "tests/dbt_project/test_fraud_flags.py": "dbt",
+    "tests/dbt_project/test_fraud_model.py": "dbt",
+    "tests/dbt_project/test_fraud_rules.py": "dbt",
+    "tests/dbt_project/test_market_trends.py": "dbt",
+    "tests/dbt_project/test_matching.py": "dbt",
+    "tests/dbt_project/test_matching_ranking.py": "dbt",
+    "tests/dbt_project/test_purpose_project.py": "dbt",
+    "tests/dbt_project/test_sessions.py": "dbt",
 }
 
 LONGEST_FIRST = (
     "browser",
     "town",
-    "passes",
     "tests/integration/test_nothing_comes_back.py",
-    "tests/dbt_project/test_matching.py",
-    "tests/dbt_project/test_fraud_flags.py",
+    "passes",
+    "dbt",
+    "tests/pseudonymisation/erasure/test_run.py",
+    "tests/pseudonymisation/access/test_run.py",
+    "tests/pseudonymisation/test_notices.py",
     "tests/ingestion/test_app_db_killed.py",
     "tests/orchestration/test_definitions.py",
     "tests/demo/test_demo_cli.py",
-    "tests/dbt_project/test_market_trends.py",
-    "tests/dbt_project/test_accounting.py",
-    "tests/pseudonymisation/access/test_run.py",
 )
 """Begun before all others: the last process at work should be left with something short. xdist would begin with many tests."""
 
