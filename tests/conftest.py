@@ -83,7 +83,7 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(config.stash[SHARED_FOLDER])
+        shutil.rmtree(config.stash[SHARED_FOLDER], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -48,16 +48,22 @@ class Town:
     def workspace(self) -> Workspace:
         return Workspace(home=self.home, keyring=load_keyring(str(self.home.default_keyring_file)), now=self.now)
 
-    def leii(self, *arguments: str, home: Home | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command is told of this town."""
+        return {
             **os.environ,
-            "LEII_HOME": str((home or self.home).root),
+            "LEII_HOME": str(self.home.root),
             "LEII_APP_DB_DSN": self.postgres.pipeline_dsn,
             "LEII_STRIPE_API_KEY": self.stripe.api_key,
             "LEII_STRIPE_API_BASE": self.stripe.base_url,
+            "LEII_STRIPE_REQUESTS_PER_SECOND": "10000",  # the double takes any number
             "LEII_EVENTS_ROOT": str(self.world / "events"),
             "LEII_NOW": self.now.isoformat(),
         }
+
+    def leii(self, *arguments: str, home: Home | None = None) -> subprocess.CompletedProcess[str]:
+        environment = self.environment | {"LEII_HOME": str((home or self.home).root)}
         command = [str(Path(sys.executable).with_name("leii")), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import signal
 import sqlite3
 import subprocess
@@ -24,21 +23,9 @@ pytestmark = pytest.mark.slow
 LEII = Path(sys.executable).with_name("leii")
 
 
-def settings(town: Town) -> dict[str, str]:
-    return {
-        **os.environ,
-        "LEII_HOME": str(town.home.root),
-        "LEII_APP_DB_DSN": town.postgres.pipeline_dsn,
-        "LEII_STRIPE_API_KEY": town.stripe.api_key,
-        "LEII_STRIPE_API_BASE": town.stripe.base_url,
-        "LEII_EVENTS_ROOT": str(town.world / "events"),
-        "LEII_NOW": town.now.isoformat(),
-    }
-
-
 def start_run(town: Town, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [str(LEII), "run", *arguments], env=settings(town), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [str(LEII), "run", *arguments], env=town.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -149,7 +136,7 @@ def run_by_command(town: Town) -> None:
 
 def run_by_dagster(town: Town) -> None:
     dagster = [str(LEII.with_name("dagster")), "job", "execute", "-m", "orchestration.definitions", "-j", "leii_run"]
-    environment = settings(town) | {"DAGSTER_HOME": str(town.home.dagster)}
+    environment = town.environment | {"DAGSTER_HOME": str(town.home.dagster)}
     done = subprocess.run(dagster, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
 
@@ -163,7 +150,9 @@ def test_a_killed_run_is_taken_up_by_the_next_whoever_starts_it(
     town: Town, sign: str, run_next: Callable[[Town], None]
 ) -> None:
     town.play_on(1)
-    stop_run_at(sign, signal.SIGKILL, town).communicate()
+    killed = stop_run_at(sign, signal.SIGKILL, town)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
     killed_at = datetime.now(UTC)
     run_next(town)
     assert not is_locked(town.home)
