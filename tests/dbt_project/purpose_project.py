@@ -141,7 +141,7 @@ class PurposeProject:
 
     def compiled(self, model: str) -> str:
         """The SQL that the last build ran for this model."""
-        path = self.manifest()["nodes"][f"model.leii.{model}"]["original_file_path"]
+        path = Path(self.manifest()["nodes"][f"model.leii.{model}"]["original_file_path"])
         return (self.target / "compiled" / "leii" / path).read_text()
 
     def _environment(self, now: datetime) -> dict[str, str]:
