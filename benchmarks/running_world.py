@@ -126,6 +126,7 @@ def run_of(world: RunningWorld) -> Run:
         app_db_dsn=SecretStr(world.server.pipeline_dsn),
         stripe_api_key=SecretStr(world.stripe.api_key),
         stripe_api_base=world.stripe.base_url,
+        stripe_requests_per_second=25.0 if world.stripe_is_limited else 10_000.0,
         events_root=str(world.folder / "world" / "events"),
         target="duckdb",
         now=world.now,

@@ -11,6 +11,12 @@ from storage import LeiiError, Workspace
 POSTAL_CODES = Path(__file__).parents[1] / "dbt_project" / "seeds" / "postal_codes_2024_04_11.csv"
 """Posten's register of postal codes as of the date in its name: postal_code, place, municipality."""
 
+_READ_POSTAL_CODES = """
+    CREATE OR REPLACE TEMP TABLE postal_code_place AS
+    FROM read_csv(?, all_varchar = true, header = true, delim = ',', quote = '"')
+"""
+"""How it is written is told: to find that out takes longer than to read it."""
+
 _BLOCK = 64
 
 _HMAC = """
@@ -60,9 +66,7 @@ def prepare_session(con: duckdb.DuckDBPyConnection, workspace: Workspace, purpos
             con.execute(f"CREATE OR REPLACE TEMP MACRO {macro}(message) AS error('this session has no purpose')")
     if not POSTAL_CODES.exists():
         raise LeiiError(f"no register of postal codes at {POSTAL_CODES}: it belongs to the repository")
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE postal_code_place AS FROM read_csv(?, all_varchar = true)", [str(POSTAL_CODES)]
-    )
+    con.execute(_READ_POSTAL_CODES, [str(POSTAL_CODES)])
     for macro in _MACROS:
         con.execute(macro)
     set_hmac_keys(con, "registry_hmac", [workspace.keyring.zone_key("landing", "registries")])

@@ -80,6 +80,12 @@ def _find_touched(con: duckdb.DuckDBPyConnection, table: Table, purpose: str) ->
 
 
 def _sweep_table(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id: int) -> None:
+    if con.execute(f"SELECT 1 FROM {_touched(table)} LIMIT 1").fetchone() is not None:
+        _sweep_touched(con, table, purpose, batch_id)
+    con.execute(f"DROP TABLE {_touched(table)}")
+
+
+def _sweep_touched(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, batch_id: int) -> None:
     rule, erased = rule_of(table, purpose), erased_by(dict(stored_columns(table, purpose)))
     target = f"purpose.src.{table.stored_name}"
     con.execute(f"DELETE FROM {target} WHERE _row_key IN (SELECT _row_key FROM {_touched(table)} WHERE _goes)")
@@ -92,7 +98,6 @@ def _sweep_table(con: duckdb.DuckDBPyConnection, table: Table, purpose: str, bat
         f"UPDATE {target} SET {', '.join(changes)}, _batch_id = {batch_id} "
         f"WHERE _row_key IN (SELECT _row_key FROM {_touched(table)} WHERE NOT _goes)"
     )
-    con.execute(f"DROP TABLE {_touched(table)}")
 
 
 def _count_effect(con: duckdb.DuckDBPyConnection, table: Table, rule: RowRule) -> None:

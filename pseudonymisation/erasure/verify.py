@@ -66,6 +66,8 @@ def _survivors_in(
     con: duckdb.DuckDBPyConnection, table: tuple[str, str], columns: list[tuple[str, str]]
 ) -> list[Survivor]:
     relation = f'scanned."{table[0]}"."{table[1]}"'
+    if con.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone() is None:
+        return []  # it names nobody, and need not be asked column by column
     texts = [one for one in columns if one[1] != "UUID" and any(name in one[1] for name in NAMING_TYPES)]
     left = _left_in(con, relation, [one for one in columns if one[1] == "UUID"])
     found = {

@@ -70,6 +70,7 @@ def published_town(folder: Path) -> PublishedTown:
             "LEII_APP_DB_DSN": postgres.pipeline_dsn,
             "LEII_STRIPE_API_KEY": stripe.api_key,
             "LEII_STRIPE_API_BASE": stripe.base_url,
+            "LEII_STRIPE_REQUESTS_PER_SECOND": "10000",  # the double takes any number
             "LEII_EVENTS_ROOT": str(world / "events"),
         }
         done = subprocess.run(

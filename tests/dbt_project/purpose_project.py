@@ -1,10 +1,6 @@
 """Real dbt on a purpose's own encrypted file: empty source tables as the policy makes them, rows by the test, `dbt build`."""
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +15,7 @@ from pseudonymisation.policy.model import Policy
 from storage import Workspace
 from storage.extensions import ensure_extensions
 from storage.keyring import key_text
+from tests.dbt_project.warm_dbt import WarmDbt
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 NOW = datetime(2026, 11, 15, 6, 0, tzinfo=UTC)
@@ -26,17 +23,19 @@ NOW = datetime(2026, 11, 15, 6, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class BuildResult:
-    """How one `dbt build` ended. `statuses` has the status of every node by its name (model, data test, unit test)."""
+    """How one `dbt build` ended. `statuses` has the status of every node by its name (model, data test, unit test).
 
-    returncode: int
+    `output` is all that dbt said as it parsed the project and built the purpose.
+    """
+
+    succeeded: bool
     output: str
-    seconds: float
     statuses: Mapping[str, str]
 
     @property
     def ok(self) -> bool:
         """Everything passed, and dbt warned of nothing."""
-        return self.returncode == 0 and "[WARNING]" not in self.output and set(self.statuses.values()) <= GOOD
+        return self.succeeded and "[WARNING]" not in self.output and set(self.statuses.values()) <= GOOD
 
     def failed(self) -> list[str]:
         return sorted(name for name, status in self.statuses.items() if status not in GOOD)
@@ -52,6 +51,7 @@ class PurposeProject:
     purpose: str
     workspace: Workspace
     policy: Policy
+    dbt: WarmDbt
     target: Path
 
     def execute(self, *statements: str) -> None:
@@ -121,46 +121,28 @@ class PurposeProject:
         environment: Mapping[str, str] | None = None,
         now: datetime = NOW,
     ) -> BuildResult:
-        """Run `dbt build` for this purpose as a process of its own. It does not raise: look at the result."""
+        """`dbt build` for this purpose, in a process of its own. It does not raise: look at the result."""
         chosen = select if select is not None else [f"path:models/{self.purpose}"]
-        command = [
-            *(
-                str(Path(sys.executable).with_name("dbt")),
-                "build",
-                "--target",
-                self.purpose,
-            ),
-            *("--project-dir", str(project), "--profiles-dir", str(project)),
-            *(
-                "--target-path",
-                str(self.target),
-                "--log-path",
-                str(self.target / "logs"),
-            ),
-            *("--select", *chosen, *arguments),
-        ]
-        results = self.target / "run_results.json"
-        results.unlink(missing_ok=True)
-        start = time.monotonic()
-        done = subprocess.run(
-            command,
-            env={**os.environ, **self._environment(now), **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        answer, said = self.dbt.build(
+            project,
+            self.target,
+            ["--target", self.purpose, "--select", *chosen, *arguments],
+            {**self._environment(now), **(environment or {})},
         )
         return BuildResult(
-            returncode=done.returncode,
-            output=done.stdout + done.stderr,
-            seconds=time.monotonic() - start,
-            statuses=_statuses(results),
+            succeeded=answer["ok"], output=said + (answer["error"] or ""), statuses=_statuses(answer["results"])
         )
 
     def manifest(self) -> dict[str, Any]:
-        """dbt's manifest of the last build."""
+        """dbt's manifest of the last build, with no other purpose's nodes."""
         found: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
-        return found
+        others = set(self.policy.purposes) - {self.purpose}
+        return found | {"nodes": {key: node for key, node in found["nodes"].items() if node["fqn"][1] not in others}}
+
+    def compiled(self, model: str) -> str:
+        """The SQL that the last build ran for this model."""
+        path = Path(self.manifest()["nodes"][f"model.leii.{model}"]["original_file_path"])
+        return (self.target / "compiled" / "leii" / path).read_text()
 
     def _environment(self, now: datetime) -> dict[str, str]:
         home = self.workspace.home
@@ -180,11 +162,9 @@ def dicts(result: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _statuses(results: Path) -> dict[str, str]:
-    if not results.exists():
-        return {}
+def _statuses(results: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {
         ".".join(result["unique_id"].split(".")[2:]): result["status"]
-        for result in json.loads(results.read_text())["results"]
+        for result in results
         if not result["unique_id"].startswith("exposure.")  # there is nothing to build of one
     }

@@ -38,14 +38,14 @@ def story(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Story:
     project = new_purpose("accounting")
     open_books(project, uid)
     first = project.build()
-    assert first.returncode == 0, first.output
+    assert first.succeeded, first.output
     payments, payouts, ledger = figures(project)
     days = project.query("SELECT * FROM marts.agg_reconciliation_day WHERE is_platform ORDER BY day")
     go_on(project, uid)
-    assert project.build().returncode == 0
+    assert project.build().succeeded
     later_payments, _, later_ledger = figures(project)
     incremental = project.tables()
-    assert project.build("--full-refresh").returncode == 0
+    assert project.build("--full-refresh").succeeded
     return Story(
         project=project, first=first, payments=payments, payouts=payouts, ledger=ledger, days=days,
         later_payments=later_payments, later_ledger=later_ledger, incremental=incremental, full=project.tables(),

@@ -51,17 +51,17 @@ def story(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Story:
     project = new_purpose("fraud")
     open_market(project, uid)
     first = project.build()
-    assert first.returncode == 0, first.output
+    assert first.succeeded, first.output
     flags, clusters, tables = flags_of(project), clusters_of(project), project.tables()
-    assert project.build(*WITHOUT_UNIT_TESTS).returncode == 0
+    assert project.build(*WITHOUT_UNIT_TESTS).succeeded
     again = project.tables()
     go_on(project, uid)
-    assert project.build(*WITHOUT_UNIT_TESTS).returncode == 0
+    assert project.build(*WITHOUT_UNIT_TESTS).succeeded
     later = flags_of(project), clusters_of(project)
     later_hits = project.query("SELECT * FROM marts.fct_rule_hit")
     performance = {row["rule_code"]: row for row in project.query("SELECT * FROM marts.agg_rule_performance")}
     unclocked = project.build(*WITHOUT_UNIT_TESTS, environment={"LEII_NOW": ""})
-    assert unclocked.returncode == 0, unclocked.output
+    assert unclocked.succeeded, unclocked.output
     return Story(
         project=project, first=first, flags=flags, clusters=clusters, tables=tables, tables_again=again,
         later_flags=later[0], later_clusters=later[1], later_hits=later_hits, performance=performance,

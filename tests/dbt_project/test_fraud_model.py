@@ -62,9 +62,9 @@ def scored(new_purpose: Callable[[str], PurposeProject]) -> Scored:
     with project.workspace.connect() as con, open_purpose(con, project.workspace, PURPOSE):
         save_model(con, CARD, is_taken=True, now=NOW, about=about)
     first = project.build(select=SELECTED)
-    assert first.returncode == 0, first.output
+    assert first.succeeded, first.output
     features, scores = by_id(project), project.query("SELECT * FROM marts.fct_transaction_score")
-    hits = project.query(compiled(project, "int_rule_mod01").replace('"warehouse".', ""))
+    hits = project.query(project.compiled("int_rule_mod01").replace('"warehouse".', ""))
     with project.workspace.connect() as con, open_purpose(con, project.workspace, PURPOSE):
         names = feature_names(con)
     models = project.query("SELECT * FROM marts.dim_fraud_model")
@@ -72,8 +72,8 @@ def scored(new_purpose: Callable[[str], PurposeProject]) -> Scored:
     report(project, LATER.isoformat())
     prepare_models(replace(project.workspace, now=LATER), is_on=False)
     later = project.build(select=SELECTED, now=LATER)
-    assert later.returncode == 0, later.output
-    scoring = compiled(project, "fct_transaction_score")
+    assert later.succeeded, later.output
+    scoring = project.compiled("fct_transaction_score")
     return Scored(
         first=first,
         later=later,
@@ -114,10 +114,6 @@ def report(project: PurposeProject, until: str) -> None:
         f"SELECT CAST(replace(CAST(id AS VARCHAR), '00000002-', '00000003-') AS UUID), id, 'fraudulent', 'lost', made_at + takes, 1, id "
         f"FROM src._waiting WHERE made_at + takes <= TIMESTAMPTZ '{until}'",
     )
-
-
-def compiled(project: PurposeProject, model: str) -> str:
-    return str(project.manifest()["nodes"][f"model.leii.{model}"]["compiled_code"])
 
 
 def by_id(project: PurposeProject) -> dict[str, dict[str, Any]]:

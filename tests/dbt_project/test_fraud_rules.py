@@ -26,7 +26,7 @@ def build(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Build:
     market.insert(project)
     put_model_in_use(project)
     result = project.build()
-    assert result.returncode == 0, result.output
+    assert result.succeeded, result.output
     return project, result, {uid(name): name for name in market.accounts}
 
 

@@ -61,7 +61,7 @@ def market(new_purpose: Callable[[str], PurposeProject]) -> Market:
     fill_by_hand(project)
     fill_at_random(project)
     result = project.build()
-    assert result.returncode == 0, result.output
+    assert result.succeeded, result.output
     truth = project.query(TRUTH)
     return Market(
         project=project,
@@ -446,7 +446,7 @@ def test_a_smuggled_column_fails_the_build(new_purpose: Callable[[str], PurposeP
         mart.write_text(f"{head}select *, 'kari' as smuggled{final}")
     project = new_purpose("market_trends")
     result = project.build("--exclude-resource-type", "unit_test", project=copy)
-    assert result.returncode != 0
+    assert not result.succeeded
     assert "smuggled" in result.output
     for name in marts(project.manifest(), "market_trends"):
         assert result.statuses[name] in ("error", "skipped"), name

@@ -38,14 +38,14 @@ def story(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Story:
     project = new_purpose("matching")
     open_marketplace(project, uid)
     first = project.build()
-    assert first.returncode == 0, first.output
+    assert first.succeeded, first.output
     figures = {
         name: project.query(f"SELECT * FROM marts.{name} ORDER BY ALL")
         for name in marts(project.manifest(), "matching")
     }
     go_on(project, uid)
     second = project.build("--exclude-resource-type", "unit_test")
-    assert second.returncode == 0, second.output
+    assert second.succeeded, second.output
     untouched = f"candidate_id = '{uid('r4-cia')}'"
     untouched_rank = project.query(f"SELECT rank_position FROM marts.fct_request_funnel WHERE {untouched}")[0]
     project.execute(f"UPDATE marts.fct_request_funnel SET rank_position = 3 WHERE {untouched}")
@@ -55,7 +55,7 @@ def story(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Story:
     project.execute("UPDATE marts.agg_liquidity SET p90_minutes_to_match = NULL WHERE day = '2026-03-20'")
     incremental = project.tables(("intermediate", "marts"))
     third = project.build("--full-refresh", "--exclude-resource-type", "unit_test")
-    assert third.returncode == 0, third.output
+    assert third.succeeded, third.output
     return Story(
         project=project,
         first=first,
@@ -447,7 +447,7 @@ def test_a_smuggled_column_fails_the_build(new_purpose: Callable[[str], PurposeP
         mart.write_text(f"{head}select *, 'kari' as smuggled{final}")
     project = new_purpose("matching")
     result = project.build("--exclude-resource-type", "unit_test", project=copy)
-    assert result.returncode != 0
+    assert not result.succeeded
     assert "smuggled" in result.output
     assert "contract" in result.output
     for name in marts(project.manifest(), "matching"):

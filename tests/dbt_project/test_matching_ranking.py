@@ -49,7 +49,7 @@ def story(new_purpose: Callable[[str], PurposeProject], uid: Uid) -> Story:
 
 def build(project: PurposeProject) -> None:
     result = project.build("--exclude-resource-type", "unit_test")
-    assert result.returncode == 0, (result.failed(), result.output[-3000:])
+    assert result.succeeded, (result.failed(), result.output[-3000:])
 
 
 def open_market(project: PurposeProject, uid: Uid) -> None:

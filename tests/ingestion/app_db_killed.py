@@ -1,10 +1,10 @@
 """Pulls the app database, killed at every step-th line, and again; run by test_app_db_killed and test_app_db_replication.
 
-Ends with a line that says after how many kills landing still gave exactly the source, or fails.
+One LEII_HOME lives through all of it. Ends with a line that says after how many kills landing still gave exactly the
+source, or fails.
 """
 
 import random
-import shutil
 import sys
 from pathlib import Path
 
@@ -40,35 +40,35 @@ def pull(workspace: Workspace, dsn: str, is_replicated: bool) -> None:
     assert [one.error for one in pull.tables if one.error] == []
 
 
-def check(workspace: Workspace, dsn: str) -> None:
-    mirror = Mirror(workspace)
+def pull_and_check(workspace: Workspace, dsn: str, is_replicated: bool) -> None:
+    pull(workspace, dsn, is_replicated)
+    mirror = Mirror(workspace, file=workspace.home.root.parent / "mirror.duckdb")
     with open_landing(workspace) as landing:
         mirror.apply_pending(landing)
     assert_equal(mirror, dsn)
+    mirror.close()
     left = sorted(path.name for path in workspace.home.landing.iterdir())
     assert left == ["landing.lock", "register.sqlite"], left
 
 
-def pull_killed_and_again(folder: Path, dsn: str, line: int, is_replicated: bool) -> bool:
+def pull_killed_and_again(workspace: Workspace, dsn: str, line: int, is_replicated: bool) -> bool:
     """True if the pull was killed before it ended."""
-    workspace = make_workspace(folder / "home")
-    workspace.home.root.mkdir(parents=True)
-    workspace.home.extensions.symlink_to(folder / "extensions")
-    run_in_child(lambda: pull(workspace, dsn, is_replicated))
     with psycopg.connect(dsn) as connection:
         connection.execute("set session_replication_role = replica")
         for minute in (line, line + 1):
             change_at_random(connection, random.Random(minute), minute)
     ended = run_in_child(lambda: pull(workspace, dsn, is_replicated), kill_at_line=line, modules=MODULES)
-    run_in_child(lambda: pull(workspace, dsn, is_replicated))
-    run_in_child(lambda: check(workspace, dsn))
-    shutil.rmtree(workspace.home.root)
+    run_in_child(lambda: pull_and_check(workspace, dsn, is_replicated))
     return not ended
 
 
 def main(folder: Path, dsn: str, first: int, step: int, *, is_replicated: bool) -> None:
+    workspace = make_workspace(folder / "home")
+    workspace.home.root.mkdir(parents=True)
+    workspace.home.extensions.symlink_to(folder / "extensions")
+    run_in_child(lambda: pull_and_check(workspace, dsn, is_replicated))
     line = first
-    while pull_killed_and_again(folder, dsn, line, is_replicated):
+    while pull_killed_and_again(workspace, dsn, line, is_replicated):
         line += step
     print("survived", (line - first) // step)
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
@@ -88,12 +89,15 @@ FILL: tuple[LiteralString, ...] = (
 
 
 class Mirror:
-    """What a purpose holds after it applied every landed batch, in order, to nothing."""
+    """What a purpose holds after it applied every landed batch, in order, to nothing; kept in a file if one is given."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, file: Path | None = None) -> None:
         self._workspace = workspace
         self._resources = ExitStack()
         self._con = self._resources.enter_context(workspace.connect())
+        if file is not None:
+            self._con.execute(f"attach '{file}' as mirror")
+            self._con.execute("use mirror")
         self.landed: list[tuple[str, str, int]] = []
 
     def apply_pending(self, landing: Landing) -> None:

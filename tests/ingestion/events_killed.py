@@ -33,7 +33,8 @@ def pull(workspace: Workspace, root: Path) -> None:
         pull_events(workspace, landing, root=str(root), chunk_lines=25)
 
 
-def check(workspace: Workspace, root: Path) -> None:
+def pull_and_check(workspace: Workspace, root: Path) -> None:
+    pull(workspace, root)
     with open_landing(workspace) as landing:
         assert pull_events(workspace, landing, root=str(root)) == EventsPull()
         names = {batch.path.name for batch in landing.pending("test")}
@@ -54,8 +55,7 @@ def main(folder: Path, first: int, step: int) -> None:
         workspace.home.root.mkdir(parents=True)
         workspace.home.extensions.symlink_to(folder / "extensions")
         ended = run_in_child(lambda: pull(workspace, root), kill_at_line=line, modules=MODULES)  # noqa: B023
-        run_in_child(lambda: pull(workspace, root))  # noqa: B023
-        run_in_child(lambda: check(workspace, root))  # noqa: B023
+        run_in_child(lambda: pull_and_check(workspace, root))  # noqa: B023
         shutil.rmtree(workspace.home.root)
         line += step
     print("survived", (line - first) // step - 1)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from pseudonymisation.policy.model import Policy
 from pseudonymisation.policy.reading import load_policy
 from storage import Home, Workspace, attached
 from storage.keyring import load_keyring
+from tests.made_once import copy_owned, made_once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +48,22 @@ class Town:
     def workspace(self) -> Workspace:
         return Workspace(home=self.home, keyring=load_keyring(str(self.home.default_keyring_file)), now=self.now)
 
-    def leii(self, *arguments: str, home: Home | None = None) -> subprocess.CompletedProcess[str]:
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command is told of this town."""
+        return {
             **os.environ,
-            "LEII_HOME": str((home or self.home).root),
+            "LEII_HOME": str(self.home.root),
             "LEII_APP_DB_DSN": self.postgres.pipeline_dsn,
             "LEII_STRIPE_API_KEY": self.stripe.api_key,
             "LEII_STRIPE_API_BASE": self.stripe.base_url,
+            "LEII_STRIPE_REQUESTS_PER_SECOND": "10000",  # the double takes any number
             "LEII_EVENTS_ROOT": str(self.world / "events"),
             "LEII_NOW": self.now.isoformat(),
         }
+
+    def leii(self, *arguments: str, home: Home | None = None) -> subprocess.CompletedProcess[str]:
+        environment = self.environment | {"LEII_HOME": str((home or self.home).root)}
         command = [str(Path(sys.executable).with_name("leii")), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
@@ -70,8 +78,9 @@ class Town:
 
     def query(self, purpose: str, sql: str, home: Home | None = None) -> list[tuple[Any, ...]]:
         """Ask a purpose's warehouse, attached as `purpose`."""
-        key = self.workspace.keyring.purpose_key(purpose, "warehouse")
-        file = (home or self.home).warehouse_file(purpose)
+        home = home or self.home
+        key = load_keyring(str(home.default_keyring_file)).purpose_key(purpose, "warehouse")
+        file = home.warehouse_file(purpose)
         with self.workspace.connect() as con, attached(con, file, "purpose", key, read_only=True):
             return con.execute(sql).fetchall()
 
@@ -89,19 +98,53 @@ class Town:
         return [json.loads(line) for line in (self.world / "truth" / f"{name}.jsonl").read_text().splitlines()]
 
 
+SourceRows = dict[str, list[tuple[object, ...]]]
+
+
+def source_rows(town: Town, purpose: str, home: Home | None = None) -> SourceRows:
+    return {
+        table.stored_name: sorted(
+            town.query(purpose, f"SELECT * EXCLUDE (_batch_id) FROM purpose.src.{table.stored_name}", home), key=repr
+        )
+        for table in town.policy.tables_of(purpose)
+    }
+
+
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """One pass over a town of 150 accounts has been made."""
-    folder = tmp_path_factory.mktemp("town")
-    generate_world(folder / "world", world_spec(seed=7, accounts=150, bookings=600, events=3000))
-    with (
-        tempfile.TemporaryDirectory(prefix="leii-postgres-") as data,
-        running_postgres(Path(data)) as postgres,
-        start_stripe_double(folder / "world" / "stripe", rate_limit=0) as stripe,
-    ):
-        load_world(folder / "world", postgres.admin_dsn)
-        home = Home(folder / "home")
-        town = Town(world=folder / "world", postgres=postgres, stripe=stripe, home=home, policy=load_policy())
-        town.leii("run")
+def town(shared_folder: Path) -> Iterator[Town]:
+    """One pass over a town of 150 accounts has been made. Another process that tests has a town of its own."""
+    with copied_town(shared_folder) as town:
         receipts = dict(town.app("select privacy_request_id, state from app.privacy_receipt"))
         yield replace(town, first_now=town.now, first_receipts=receipts)
+
+
+@contextmanager
+def copied_town(shared_folder: Path) -> Iterator[Town]:
+    """A copy of the town after its first run, which is made once; with servers of its own."""
+    made = made_once(shared_folder / "town", make_town)
+    with tempfile.TemporaryDirectory(prefix="leii-town-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user
+        copy_owned(made, folder / "town")
+        with running_town(folder / "town") as town:
+            yield town
+
+
+def make_town(folder: Path) -> None:
+    generate_world(folder / "world", world_spec(seed=7, accounts=150, bookings=600, events=3000))
+    with running_town(folder) as town:
+        load_world(town.world, town.postgres.admin_dsn)
+        town.leii("run")
+    (folder / "postgres" / "port").unlink()  # each copy looks for a free one
+
+
+@contextmanager
+def running_town(folder: Path) -> Iterator[Town]:
+    """A town whose world is in this folder, with its servers up."""
+    with (
+        running_postgres(folder / "postgres") as postgres,
+        start_stripe_double(folder / "world" / "stripe", rate_limit=0) as stripe,
+    ):
+        yield Town(
+            world=folder / "world", postgres=postgres, stripe=stripe, home=Home(folder / "home"), policy=load_policy()
+        )

@@ -5,18 +5,9 @@ import shutil
 import pytest
 
 from storage import Home
-from tests.integration.conftest import Town
+from tests.integration.conftest import Town, source_rows
 
 pytestmark = pytest.mark.slow
-
-
-def source_rows(town: Town, purpose: str, home: Home | None = None) -> dict[str, list[tuple[object, ...]]]:
-    return {
-        table.stored_name: sorted(
-            town.query(purpose, f"SELECT * EXCLUDE (_batch_id) FROM purpose.src.{table.stored_name}", home), key=repr
-        )
-        for table in town.policy.tables_of(purpose)
-    }
 
 
 def mart_rows(town: Town, purpose: str, home: Home | None = None) -> dict[str, list[tuple[object, ...]]]:
@@ -48,9 +39,3 @@ def test_increments_and_erasures_leave_what_a_build_from_nothing_leaves(town: To
         marts, marts_anew = mart_rows(town, purpose), mart_rows(town, purpose, anew)
         for table in marts:
             assert marts[table] == marts_anew[table], (purpose, table, len(marts[table]), len(marts_anew[table]))
-
-
-def test_a_run_without_news_changes_nothing(town: Town) -> None:
-    before = {purpose: source_rows(town, purpose) for purpose in town.policy.purposes}
-    town.leii("run")
-    assert {purpose: source_rows(town, purpose) for purpose in town.policy.purposes} == before

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +14,9 @@ from orchestration.rotating import rotate_key
 from orchestration.settings import Settings, load_settings
 from publishing.copies import current_version, move_published, publish_purpose
 from publishing.readers import open_published
-from storage import Home, KeyRing, LeiiError, Workspace, attached
+from storage import Home, KeyRing, LeiiError, Workspace
 from storage.keyring import begin_rotation, load_keyring
-from tests.integration.conftest import Town
+from tests.integration.conftest import SourceRows, Town, source_rows
 from tests.publishing.conftest import in_warehouse, manifest_of
 
 
@@ -126,31 +126,64 @@ def test_the_command_says_what_was_rotated_and_what_to_do_with_the_old_keyring(
     assert "Destroy every copy of the old one" in told["advice"]
 
 
-MARTS = "SELECT score, reasons, recommended_action, issued_at FROM warehouse.marts.fct_flag ORDER BY ALL"
+MARTS = "SELECT score, reasons, recommended_action, issued_at FROM purpose.marts.fct_flag ORDER BY ALL"
 APP_FLAGS = "select flag_id, account_id, status, score, first_seen_at, updated_at from app.fraud_flag order by 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rotated:
+    """A copy of the town's LEII_HOME in which a purpose was rotated, as it was then and after a run without news."""
+
+    told: str
+    home: Home
+    found: list[tuple[object, ...]]
+    flag_ids: set[object]
+    found_rotated: list[tuple[object, ...]]
+    flag_ids_rotated: set[object]
+    published_rotated: int
+    rows_rotated: dict[str, SourceRows]
+    app_flags: list[tuple[object, ...]]
+    app_flags_after: list[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module")
+def rotated(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Rotated:
+    home, flags = Home(tmp_path_factory.mktemp("rotated") / "home"), town.app(APP_FLAGS)
+    shutil.copytree(town.home.root, home.root, symlinks=True)
+    found, ids = town.query("fraud", MARTS, home), flag_ids(town, home)
+    told = town.leii("keys", "rotate", "purpose:fraud", home=home).stdout
+    found_rotated, ids_rotated, rows = town.query("fraud", MARTS, home), flag_ids(town, home), all_rows(town, home)
+    with open_published(home, load_keyring(str(home.default_keyring_file)), "fraud") as con:
+        [(published,)] = con.execute("SELECT count(*) FROM marts.fct_flag").fetchall()
+    town.leii("run", home=home)
+    return Rotated(
+        told=told, home=home, found=found, flag_ids=ids, found_rotated=found_rotated, flag_ids_rotated=ids_rotated,
+        published_rotated=published, rows_rotated=rows, app_flags=flags, app_flags_after=town.app(APP_FLAGS),
+    )  # fmt: skip
 
 
 @pytest.mark.slow
 def test_a_purpose_rotated_between_two_runs_finds_the_same_and_the_app_keeps_every_flag(
-    town: Town, tmp_path: Path
+    town: Town, rotated: Rotated
 ) -> None:
-    shutil.copytree(town.home.root, tmp_path / "home", symlinks=True)
-    home, in_app, found = Home(tmp_path / "home"), town.app(APP_FLAGS), fraud(town, town.home, MARTS)
-    ids = {row[0] for row in fraud(town, home, "SELECT flag_id FROM warehouse.marts.fct_flag")}
-    assert found
-    assert "rotated: held, purpose:fraud" in town.leii("keys", "rotate", "purpose:fraud", home=home).stdout
-    assert fraud(town, home, MARTS) == found
-    assert not ids & {row[0] for row in fraud(town, home, "SELECT flag_id FROM warehouse.marts.fct_flag")}
-    with open_published(home, load_keyring(str(home.default_keyring_file)), "fraud") as con:
-        assert con.execute("SELECT count(*) FROM marts.fct_flag").fetchone() == (len(found),)
-    town.leii("run", home=home)
-    assert town.app(APP_FLAGS) == in_app
-    assert fraud(town, home, MARTS) == found
+    assert "rotated: held, purpose:fraud" in rotated.told
+    assert rotated.found
+    assert rotated.found_rotated == rotated.found
+    assert not rotated.flag_ids & rotated.flag_ids_rotated
+    assert rotated.published_rotated == len(rotated.found)
+    assert rotated.app_flags_after == rotated.app_flags
+    assert town.query("fraud", MARTS, rotated.home) == rotated.found
 
 
-def fraud(town: Town, home: Home, sql: str) -> list[tuple[object, ...]]:
-    keyring = load_keyring(str(home.default_keyring_file))
-    workspace = Workspace(home=home, keyring=keyring, now=town.now)
-    key = keyring.purpose_key("fraud", "warehouse")
-    with workspace.connect() as con, attached(con, home.warehouse_file("fraud"), "warehouse", key, read_only=True):
-        return con.execute(sql).fetchall()
+@pytest.mark.slow
+def test_a_run_without_news_changes_nothing(town: Town, rotated: Rotated) -> None:
+    assert all_rows(town, rotated.home) == rotated.rows_rotated
+    assert sum(len(rows) for rows in rotated.rows_rotated["fraud"].values()) > 1000
+
+
+def all_rows(town: Town, home: Home) -> dict[str, SourceRows]:
+    return {purpose: source_rows(town, purpose, home) for purpose in town.policy.purposes}
+
+
+def flag_ids(town: Town, home: Home) -> set[object]:
+    return {row[0] for row in town.query("fraud", "SELECT flag_id FROM purpose.marts.fct_flag", home)}

@@ -2,13 +2,14 @@
 
 import fcntl
 import json
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,22 +23,21 @@ pytestmark = pytest.mark.slow
 LEII = Path(sys.executable).with_name("leii")
 
 
-def settings(town: Town, home: Home | None = None) -> dict[str, str]:
-    return {
-        **os.environ,
-        "LEII_HOME": str((home or town.home).root),
-        "LEII_APP_DB_DSN": town.postgres.pipeline_dsn,
-        "LEII_STRIPE_API_KEY": town.stripe.api_key,
-        "LEII_STRIPE_API_BASE": town.stripe.base_url,
-        "LEII_EVENTS_ROOT": str(town.world / "events"),
-        "LEII_NOW": town.now.isoformat(),
-    }
-
-
-def start_run(town: Town, home: Home | None = None) -> "subprocess.Popen[str]":
+def start_run(town: Town, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [str(LEII), "run"], env=settings(town, home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [str(LEII), "run", *arguments], env=town.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def stop_run_at(sign: str, signal_number: int, town: Town) -> "subprocess.Popen[str]":
+    """A run that got this signal when it said this."""
+    run = start_run(town)
+    assert run.stderr is not None
+    for line in run.stderr:
+        if sign in line:
+            break
+    run.send_signal(signal_number)
+    return run
 
 
 def is_locked(home: Home) -> bool:
@@ -130,33 +130,36 @@ def test_the_flags_are_in_the_app_under_its_own_account_ids(town: Town) -> None:
     assert findings[0][0] > 0
 
 
-def test_two_runs_at_once_one_is_refused_clearly(town: Town) -> None:
-    first = start_run(town)
-    try:
-        while not is_locked(town.home):
-            assert first.poll() is None
-            time.sleep(0.02)
-        second = start_run(town)
-        _, said = second.communicate(timeout=60)
-    finally:
-        _, first_said = first.communicate(timeout=300)
-    assert second.returncode == 1
-    assert said.startswith("leii: another run holds")
-    assert "Traceback" not in said
-    assert first.returncode == 0, first_said
-
-
-@pytest.mark.parametrize("sign", ["who is who", "decide and sweep"])
-def test_a_killed_run_is_taken_up_by_the_next(town: Town, sign: str) -> None:
-    town.play_on(1)
-    run = start_run(town)
-    assert run.stderr is not None
-    for line in run.stderr:
-        if sign in line:
-            break
-    run.send_signal(signal.SIGKILL)
-    run.communicate()
+def run_by_command(town: Town) -> None:
     town.leii("run")
+
+
+def run_by_dagster(town: Town) -> None:
+    dagster = [str(LEII.with_name("dagster")), "job", "execute", "-m", "orchestration.definitions", "-j", "leii_run"]
+    environment = town.environment | {"DAGSTER_HOME": str(town.home.dagster)}
+    done = subprocess.run(dagster, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("sign", "run_next"),
+    [("who is who", run_by_command), ("decide and sweep", run_by_dagster)],
+    ids=["command", "dagster"],
+)
+def test_a_killed_run_is_taken_up_by_the_next_whoever_starts_it(
+    town: Town, sign: str, run_next: Callable[[Town], None]
+) -> None:
+    town.play_on(1)
+    killed = stop_run_at(sign, signal.SIGKILL, town)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    killed_at = datetime.now(UTC)
+    run_next(town)
+    assert not is_locked(town.home)
+    report = json.loads((town.home.root / "last_run.json").read_text())
+    assert report["is_complete"]
+    assert datetime.fromisoformat(report["started_at"]) > killed_at
+    assert [stage["part"] for stage in report["stages"] if stage["name"] == "publish"]
     assert batches_in_landing(town.home) == 0
     (accounts,) = town.app("select count(*) from app.account")[0]
     (stored,) = town.query("matching", "SELECT count(*) FROM purpose.src.app_db__account")[0]
@@ -167,38 +170,61 @@ def test_a_killed_run_is_taken_up_by_the_next(town: Town, sign: str) -> None:
     assert accounts - tombstoned <= stored <= accounts
 
 
-def test_an_interrupted_run_says_so_and_is_taken_up(town: Town) -> None:
-    run = start_run(town)
-    assert run.stderr is not None
-    for line in run.stderr:
-        if "read events" in line:
-            break
-    run.send_signal(signal.SIGINT)
-    said = run.stderr.read()
-    assert run.wait(timeout=60) == 130
-    assert "interrupted; the next run takes up what is left" in said
-    town.leii("run")
+@dataclass(frozen=True, kw_only=True)
+class TakenUp:
+    """A run that was interrupted, the one that took it up and rebuilt a purpose, and one that was started meanwhile."""
+
+    interrupted: "subprocess.Popen[str]"
+    interrupted_said: str
+    run: "subprocess.Popen[str]"
+    run_said: str
+    meanwhile: "subprocess.Popen[str]"
+    meanwhile_said: str
+    rows_before: list[tuple[object, ...]]
+    file_before: int
 
 
-def test_a_run_that_dagster_starts_is_the_same_run(town: Town) -> None:
-    town.play_on(1)
-    dagster = [str(LEII.with_name("dagster")), "job", "execute", "-m", "orchestration.definitions", "-j", "leii_run"]
-    environment = settings(town) | {"DAGSTER_HOME": str(town.home.dagster)}
-    done = subprocess.run(dagster, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert not is_locked(town.home)
-    report = json.loads((town.home.root / "last_run.json").read_text())
-    assert report["is_complete"]
-    assert [stage["part"] for stage in report["stages"] if stage["name"] == "publish"]
+ROWS = "SELECT * EXCLUDE (_batch_id) FROM purpose.src.app_db__booking ORDER BY ALL"
 
 
-def test_a_rebuilt_purpose_has_the_same_rows(town: Town) -> None:
-    query = "SELECT * EXCLUDE (_batch_id) FROM purpose.src.app_db__booking ORDER BY ALL"
-    before = town.query("market_trends", query)
-    old = town.home.warehouse_file("market_trends").stat().st_ino
-    town.leii("run", "--rebuild", "market_trends")
-    assert town.query("market_trends", query) == before
-    assert town.home.warehouse_file("market_trends").stat().st_ino != old
+@pytest.fixture(scope="module")
+def taken_up(town: Town) -> TakenUp:
+    rows, file = town.query("market_trends", ROWS), town.home.warehouse_file("market_trends").stat().st_ino
+    interrupted = stop_run_at("read events", signal.SIGINT, town)
+    assert interrupted.stderr is not None
+    interrupted_said = interrupted.stderr.read()
+    interrupted.wait(timeout=60)
+    run = start_run(town, "--rebuild", "market_trends")
+    try:
+        while not is_locked(town.home):
+            assert run.poll() is None
+            time.sleep(0.02)
+        meanwhile = start_run(town)
+        _, meanwhile_said = meanwhile.communicate(timeout=60)
+    finally:
+        _, run_said = run.communicate(timeout=300)
+    return TakenUp(
+        interrupted=interrupted, interrupted_said=interrupted_said, run=run, run_said=run_said,
+        meanwhile=meanwhile, meanwhile_said=meanwhile_said, rows_before=rows, file_before=file,
+    )  # fmt: skip
+
+
+def test_an_interrupted_run_says_so_and_is_taken_up(taken_up: TakenUp) -> None:
+    assert taken_up.interrupted.returncode == 130
+    assert "interrupted; the next run takes up what is left" in taken_up.interrupted_said
+    assert taken_up.run.returncode == 0, taken_up.run_said
+
+
+def test_two_runs_at_once_one_is_refused_clearly(taken_up: TakenUp) -> None:
+    assert taken_up.meanwhile.returncode == 1
+    assert taken_up.meanwhile_said.startswith("leii: another run holds")
+    assert "Traceback" not in taken_up.meanwhile_said
+    assert taken_up.run.returncode == 0, taken_up.run_said
+
+
+def test_a_rebuilt_purpose_has_the_same_rows(town: Town, taken_up: TakenUp) -> None:
+    assert town.query("market_trends", ROWS) == taken_up.rows_before
+    assert town.home.warehouse_file("market_trends").stat().st_ino != taken_up.file_before
 
 
 def test_the_status_tells_how_things_stand_in_json(town: Town) -> None:
