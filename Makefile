@@ -10,7 +10,7 @@ demo: $(STAMP)
 	$(BIN)/leii demo
 
 test: check
-	$(BIN)/pytest -q --numprocesses 2 --dist loadscope --durations=25 -m "not endurance"
+	$(BIN)/pytest -q --numprocesses 3 --dist loadscope --durations=25 -m "not endurance"
 
 endurance: $(STAMP)
 	$(BIN)/pytest -q --numprocesses 2 --dist loadscope -m endurance

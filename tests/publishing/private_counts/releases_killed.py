@@ -33,7 +33,7 @@ def publish(home: Path, manifest: Path) -> None:
     publish_purpose(at(home), PURPOSE, manifest, private_counts=wanted())
 
 
-def told(workspace: Workspace) -> tuple[set[int], list[object]]:
+def told(workspace: Workspace) -> tuple[set[int], list[tuple[object, ...]]]:
     """The ledger's entries that are published, and every cell."""
     if current_version(workspace.home, PURPOSE) is None:
         return set(), []
