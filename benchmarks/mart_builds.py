@@ -26,6 +26,7 @@ from demo.world.spec import world_spec
 from orchestration import dbt_runs, steps
 from orchestration.context import Run, active_run, open_run
 from orchestration.report import read_last_report, save_report
+from pseudonymisation.policy.reading import load_policy
 from storage import LeiiError, Workspace, attach, attached, exclusive_run
 
 SCHEMAS = ("marts", "intermediate", "staging")
@@ -74,16 +75,12 @@ def _seconds_of_builds(world: RunningWorld) -> float:
 
 
 def _drop_models(workspace: Workspace) -> None:
-    for purpose in _purposes(workspace):
+    for purpose in load_policy().purposes:
         with workspace.connect() as con:
             key = workspace.keyring.purpose_key(purpose, "warehouse")
             with attached(con, workspace.home.warehouse_file(purpose), "warehouse", key):
                 for schema in SCHEMAS:
                     con.execute(f"DROP SCHEMA IF EXISTS warehouse.{schema} CASCADE")
-
-
-def _purposes(workspace: Workspace) -> list[str]:
-    return sorted(path.stem for path in workspace.home.warehouse_file("any").parent.glob("*.duckdb"))
 
 
 def _by_dagster(run: Run) -> None:

@@ -30,6 +30,9 @@ from storage.keyring import load_keyring, load_or_create
 LEII = str(Path(sys.executable).with_name("leii"))
 
 
+ANY_NUMBER = 10_000
+"""Requests a second for which a run does not wait."""
+
 DUE_WHEN_ASKED = """
 not exists (select from app.privacy_request as known where known.account_id = account.account_id)
 and not exists (select from app.account_ban as ban where ban.account_id = account.account_id)
@@ -63,16 +66,16 @@ class RunningWorld:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the command is told of this world."""
+        """What the command is told of this world, and nothing that was meant for another."""
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("LEII_")},
             "LEII_HOME": str(self.home.root),
             "LEII_APP_DB_DSN": self.server.pipeline_dsn,
             "LEII_STRIPE_API_KEY": self.stripe.api_key,
             "LEII_STRIPE_API_BASE": self.stripe.base_url,
             "LEII_EVENTS_ROOT": str(self.folder / "world" / "events"),
             "LEII_NOW": self.now.isoformat(),
-            **({} if self.stripe_is_limited else {"LEII_STRIPE_REQUESTS_PER_SECOND": "10000"}),
+            **({} if self.stripe_is_limited else {"LEII_STRIPE_REQUESTS_PER_SECOND": str(ANY_NUMBER)}),
         }
 
     def leii(self, *arguments: str) -> float:
@@ -103,8 +106,8 @@ class RunningWorld:
 def running_world(spec: WorldSpec, *, rate_limit: int = 25) -> Iterator[RunningWorld]:
     """Generate a world, start its servers and fill them; all of it is gone afterwards.
 
-    `rate_limit`: requests a second to an endpoint that the double of Stripe takes, as Stripe does; 0 for any number, and a run then asks
-    for as many as it can.
+    `rate_limit`: requests a second to an endpoint that the double of Stripe takes, as Stripe does; 0 for any number, and a
+    run then asks for as many as it can.
     """
     with tempfile.TemporaryDirectory(prefix="leii-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -126,7 +129,7 @@ def run_of(world: RunningWorld) -> Run:
         app_db_dsn=SecretStr(world.server.pipeline_dsn),
         stripe_api_key=SecretStr(world.stripe.api_key),
         stripe_api_base=world.stripe.base_url,
-        stripe_requests_per_second=25.0 if world.stripe_is_limited else 10_000.0,
+        stripe_requests_per_second=None if world.stripe_is_limited else ANY_NUMBER,
         events_root=str(world.folder / "world" / "events"),
         target="duckdb",
         now=world.now,

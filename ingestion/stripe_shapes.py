@@ -47,7 +47,7 @@ class ShapeWatch:
     """What a pass has seen of its tables' objects; safe among threads. A table without a shape is not watched."""
 
     shapes: Mapping[str, ObjectShape] = field(default_factory=dict)
-    _known: dict[str, dict[object, tuple[str, ...]]] = field(default_factory=lambda: defaultdict(dict))
+    _plain: dict[str, set[object]] = field(default_factory=lambda: defaultdict(set))
     _present: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -55,21 +55,22 @@ class ShapeWatch:
         """Take note of an object's fields. Raises ChangedShapeError for one that is used and has another type.
 
         Gives the object with ids where a used field holds the object itself, as an expanded one does.
-        Objects of a table are alike: only the first of those with the same fields and types is looked at closely, unless
-        it holds others in itself.
+        Objects of a table are alike: of those with the same fields and types, none of them an object in the place of an id,
+        only the first is looked at closely.
         """
         shape = self.shapes.get(table)
         if shape is None:
             return value
         deep = tuple([type(_walk(value, names)) for names in shape.deep])
         signature = (tuple(value), tuple(map(type, value.values())), deep)
-        expanded = self._known[table].get(signature)
-        if expanded is None or expanded:
-            expanded = _expanded_paths(shape, value)
-            with self._lock:
-                self._present[table].update(value)
-                if not any(_walk(value, path.split(".")) == REDACTED for path in shape.used):  # whose type says nothing
-                    self._known[table][signature] = expanded
+        if signature in self._plain[table]:
+            return value
+        expanded = _expanded_paths(shape, value)
+        is_redacted = any(_walk(value, path.split(".")) == REDACTED for path in shape.used)  # whose type says nothing
+        with self._lock:
+            self._present[table].update(value)
+            if not expanded and not is_redacted:
+                self._plain[table].add(signature)
         for path in expanded:
             value = _with_id(value, path.split("."))
         return value

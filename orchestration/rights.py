@@ -114,7 +114,8 @@ def _carry(run: Run) -> None:
 def _stripe(run: Run) -> StripeApi | None:
     if run.settings.stripe_api_key is None:
         return None
-    return open_api(run.settings.secret("stripe_api_key"), run.settings.stripe_api_base, retries=STRIPE_RETRIES)
+    key, base = run.settings.secret("stripe_api_key"), run.settings.stripe_api_base
+    return open_api(key, base, retries=STRIPE_RETRIES, pacer=run.settings.stripe_pacer())
 
 
 def _receipt(privacy_request_id: int, text: str, *, is_done: bool) -> Receipt:

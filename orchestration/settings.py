@@ -20,6 +20,7 @@ from storage.clock import parse_now
 
 if TYPE_CHECKING:
     from ingestion.event_store import S3Access
+    from ingestion.pacing import Pacer
 
 CONFIG_FILE = "leii.toml"
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -82,7 +83,7 @@ class Settings(BaseSettings):
     app_db_kept_wal_limit_mb: int = Field(AppDbSource.kept_wal_limit_mb, ge=1)
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str = STRIPE_API_BASE
-    stripe_requests_per_second: float = Field(25.0, ge=1.0, le=100_000.0)
+    stripe_requests_per_second: float | None = Field(None, ge=1.0, le=100_000.0)
     events_root: str | None = None
     s3_endpoint: str | None = None
     s3_region: str | None = None
@@ -232,6 +233,13 @@ class Settings(BaseSettings):
         self.require(name)
         value = getattr(self, name)
         return cast("str", value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+    def stripe_pacer(self) -> "Pacer | None":
+        """The pace below the limit that is set; None if none is: Stripe's own limit holds."""
+        from ingestion.stripe_client import pacer_below
+
+        limit = self.stripe_requests_per_second
+        return None if limit is None else pacer_below(limit)
 
     def app_db_source(self) -> AppDbSource:
         """The app database as ingestion reads it. Raises SettingsError if LEII_APP_DB_DSN is not set."""

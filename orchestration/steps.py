@@ -110,13 +110,11 @@ def pull_events(run: Run) -> SourcePull:
 
 def pull_stripe(run: Run) -> SourcePull:
     """What is new or changed in Stripe into landing."""
-    from ingestion.stripe_client import pacer_below
     from ingestion.stripe_sync import pull_stripe
     from pseudonymisation.policy.source_tables import stripe_shapes
 
     key, base = run.settings.secret("stripe_api_key"), run.settings.stripe_api_base
-    pacer = pacer_below(run.settings.stripe_requests_per_second)
-    shapes = stripe_shapes(run.policy)
+    pacer, shapes = run.settings.stripe_pacer(), stripe_shapes(run.policy)
     with run.report.stage("read", "stripe") as stage, open_landing(run.workspace) as landing:
         pull = pull_stripe(run.workspace, landing, api_key=key, api_base=base, pacer=pacer, shapes=shapes)
         stage.tables = {table: one.rows for table, one in pull.types.items()}

@@ -168,9 +168,8 @@ def _write(
                 counts[name] = count(con, f'CREATE TABLE copy.{MARTS}."{name}" AS {select}')
         _describe(con, purpose, workspace.now, version)
         notes: tuple[str, ...] = ()
-        if (
-            purpose.name == releasing.PURPOSE
-        ):  # the last thing, since what is paid for is lost if anything fails after it
+        if purpose.name == releasing.PURPOSE:
+            # The last thing that is filled: what was paid for is lost if anything fails after it.
             filled = releasing.fill_private_counts(con, workspace, purpose, private_counts, current)
             counts, notes = counts | filled.tables, filled.notes
         con.execute("CHECKPOINT copy")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from benchmarks.running_world import RunningWorld
 from demo.loading import load_world
 from demo.postgres import running_postgres
 from demo.stripe_cli import start_stripe_double
@@ -65,16 +66,9 @@ def published_town(folder: Path) -> PublishedTown:
         start_stripe_double(world / "stripe", rate_limit=0) as stripe,
     ):
         load_world(world, postgres.admin_dsn)
-        environment = {
-            **town.environment,
-            "LEII_APP_DB_DSN": postgres.pipeline_dsn,
-            "LEII_STRIPE_API_KEY": stripe.api_key,
-            "LEII_STRIPE_API_BASE": stripe.base_url,
-            "LEII_STRIPE_REQUESTS_PER_SECOND": "10000",  # the double takes any number
-            "LEII_EVENTS_ROOT": str(world / "events"),
-        }
+        running = RunningWorld(folder=folder, server=postgres, stripe=stripe, stripe_is_limited=False)
         done = subprocess.run(
-            [leii(), "run"], env=environment, capture_output=True, text=True, check=False, timeout=600
+            [leii(), "run"], env=running.environment, capture_output=True, text=True, check=False, timeout=600
         )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return town

@@ -44,7 +44,7 @@ DRAWN = "Requests left unfilled, by category"
 def world(shared_folder: Path) -> Iterator[RunningWorld]:
     """Large enough for some week and category to have three customers, below which the dashboard shows no figure."""
     with copied_town(shared_folder) as town:
-        yield RunningWorld(folder=town.world.parent, server=town.postgres, stripe=town.stripe, stripe_is_limited=False)
+        yield town.running
 
 
 def published(world: RunningWorld, sql: str) -> str:

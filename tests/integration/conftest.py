@@ -1,7 +1,6 @@
 """A small generated town on real parts, and the `leii` command run on it as a user runs it."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from benchmarks.running_world import RunningWorld
 from demo.loading import load_world
 from demo.postgres import DemoPostgres, running_postgres
 from demo.stripe_cli import StripeDouble, start_stripe_double
@@ -49,18 +49,14 @@ class Town:
         return Workspace(home=self.home, keyring=load_keyring(str(self.home.default_keyring_file)), now=self.now)
 
     @property
+    def running(self) -> RunningWorld:
+        """The same as the benchmarks and the other tests of whole runs have it."""
+        return RunningWorld(folder=self.world.parent, server=self.postgres, stripe=self.stripe, stripe_is_limited=False)
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the command is told of this town."""
-        return {
-            **os.environ,
-            "LEII_HOME": str(self.home.root),
-            "LEII_APP_DB_DSN": self.postgres.pipeline_dsn,
-            "LEII_STRIPE_API_KEY": self.stripe.api_key,
-            "LEII_STRIPE_API_BASE": self.stripe.base_url,
-            "LEII_STRIPE_REQUESTS_PER_SECOND": "10000",  # the double takes any number
-            "LEII_EVENTS_ROOT": str(self.world / "events"),
-            "LEII_NOW": self.now.isoformat(),
-        }
+        return self.running.environment | {"LEII_HOME": str(self.home.root)}
 
     def leii(self, *arguments: str, home: Home | None = None) -> subprocess.CompletedProcess[str]:
         environment = self.environment | {"LEII_HOME": str((home or self.home).root)}
