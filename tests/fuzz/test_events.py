@@ -55,9 +55,7 @@ def test_thousands_of_broken_lines_and_files_are_accounted_for(home: Workspace, 
     play(home, tmp_path / "events", seed=seed, inputs=1_500, purposes=load_policy().purposes)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=15
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15)
 @given(
     lines=st.lists(
         st.binary(max_size=60)

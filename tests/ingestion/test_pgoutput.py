@@ -61,7 +61,7 @@ def test_every_kind_of_message_is_read(message: bytes, meaning: object) -> None:
     assert decode(message) == meaning
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.sampled_from(sorted(MESSAGES)), st.data())
 def test_a_broken_message_is_refused_or_read_and_never_crashes(message: bytes, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(message) - 1))

@@ -19,7 +19,7 @@ from pseudonymisation.session import prepare_session
 from pseudonymisation.treatments import treat
 from storage import LeiiError, Workspace
 
-ANY_FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+ANY_FIXTURE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
 @pytest.fixture

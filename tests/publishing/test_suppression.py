@@ -64,7 +64,7 @@ def test_the_attack_succeeds_where_only_sensitive_cells_are_withheld() -> None:
     assert len(broken) >= 6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_table_with_any_sensitive_cells_is_protected(data: st.DataObject) -> None:
     rows, columns = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))

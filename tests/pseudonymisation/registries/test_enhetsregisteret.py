@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.enhetsregisteret import GIVE_UP_AFTER, LONGEST_ANSWER_BYTES, NO_ANSWER, Organisation, ask, read_answer
@@ -95,13 +95,11 @@ def test_it_asks_no_faster_than_agreed(register: RegisterServer) -> None:
     assert times[-1] - times[0] >= 0.9 * 5 / 20
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(status=st.integers(100, 599), body=st.binary(max_size=200))
 def test_whatever_bytes_come_are_an_answer_or_unknown(status: int, body: bytes) -> None:
     assert read_answer(ONE, status, body).outcome == ("invalid" if status == httpx.codes.NOT_FOUND else "unknown")
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     fields=st.dictionaries(
         st.sampled_from(["navn", "konkurs", "underAvvikling", "slettedato", "respons_klasse", "organisasjonsform"]),

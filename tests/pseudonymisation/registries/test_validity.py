@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.no import fodselsnummer
 
@@ -55,7 +55,6 @@ def test_one_wrong_digit_is_found(kind: str, place: int) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(text=st.text(max_size=40))
 def test_any_text_gets_a_word_and_no_error(kind: str, text: str) -> None:
     assert checked(kind, [text]) <= {"valid", "invalid"}

@@ -11,7 +11,7 @@ from pseudonymisation.scan.search import ROW_LENGTH, Searcher
 words = st.text(st.sampled_from("abAB@ø."), min_size=6, max_size=20)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     texts=st.lists(words, min_size=1, max_size=4, unique_by=str.casefold),
     noise=st.binary(max_size=60),

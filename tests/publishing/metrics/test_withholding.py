@@ -41,7 +41,7 @@ TABLES = st.dictionaries(
 ).map(with_totals)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TABLES)
 def test_no_small_cell_of_a_table_can_be_worked_out(people: dict[Cell, int]) -> None:
     hidden = withheld_cells(people, LIMIT)
@@ -51,7 +51,7 @@ def test_no_small_cell_of_a_table_can_be_worked_out(people: dict[Cell, int]) -> 
         assert worked_out(people, hidden) & small == set()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TABLES)
 def test_a_total_is_withheld_within_a_table_if_and_only_if_it_is_by_itself(people: dict[Cell, int]) -> None:
     """Whoever asks by one dimension has the totals of every table with it."""

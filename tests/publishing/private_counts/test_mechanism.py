@@ -69,7 +69,7 @@ def test_opendps_own_delta_leaves_out_the_counts_at_the_threshold() -> None:
     epsilon=st.decimals("0.01", "10", places=2), digits=st.integers(4, 10), most_cells=st.integers(1, 20),
     least=st.integers(1, 50),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_mechanism_costs_no_more_than_it_was_asked_for(
     epsilon: Decimal, digits: int, most_cells: int, least: int
 ) -> None:
@@ -86,7 +86,7 @@ def test_a_mechanism_costs_no_more_than_it_was_asked_for(
 
 
 @given(counts=st.dictionaries(st.integers(0, 30).map(str), st.integers(1, 40)), least=st.integers(1, 20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_cell_beneath_the_floor_is_told_nor_any_noisy_count_beneath_the_threshold(
     counts: dict[str, int], least: int
 ) -> None:
