@@ -18,6 +18,7 @@ import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from learning.fraud.scorecard import Bools, Features, Floats, Scorecard, Shape, log_odds
 
@@ -50,8 +51,10 @@ def fit_scorecard(
     for kind in (True, False):
         if len(np.unique(groups[is_fraud == kind])) < 2:
             raise ValueError("fraud and honest payments of two customers each are needed")
-    raw = _fit(features, is_fraud, fitting)
-    slope, offset = _calibration(features, is_fraud, groups, fitting)
+    # The other cores build other purposes: several threads would wait for one another, spinning, and take ten times as long.
+    with threadpool_limits(1):
+        raw = _fit(features, is_fraud, fitting)
+        slope, offset = _calibration(features, is_fraud, groups, fitting)
     shapes = {
         name: Shape(
             edges=shape.edges,

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
+from learning.fraud import fitting
 from learning.fraud.fitting import LEAST_ROWS, Fitting, bin_edges, fit_scorecard
 from learning.fraud.scorecard import Bools, Features, Floats, Scorecard, Shape, contributions, log_odds, probability
 
@@ -48,6 +50,17 @@ def test_of_a_hundred_payments_scored_at_a_tenth_about_ten_are_fraud(card: Score
         rows = (scores >= low) & (scores < high)
         assert rows.sum() > 200
         assert abs(is_fraud[rows].mean() - scores[rows].mean()) < 0.06
+
+
+def test_a_fit_leaves_the_other_cores_to_the_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(features: Features, is_fraud: Bools, settings: Fitting) -> Scorecard:
+        at_once.update(pool["num_threads"] for pool in threadpool_info())
+        return fit_once(features, is_fraud, settings)
+
+    fit_once, at_once = fitting._fit, set[int]()
+    monkeypatch.setattr(fitting, "_fit", fit)
+    fit_scorecard(*payments(400, 5), Fitting(rounds=2, bags=1))
+    assert at_once == {1}
 
 
 def test_no_range_of_a_scorecard_is_one_persons() -> None:

@@ -90,13 +90,21 @@ market as (
     from market_sums
 ),
 
--- prices asked in the category and municipality
+-- prices asked in the category and municipality, with the requests as probes: they are the same for all who are shown
+asked as (
+    select distinct
+        request_id,
+        category_id,
+        municipality,
+        requested_at
+    from pairs
+),
+
 price_steps as (
     select
         requests.category_id,
         coalesce(requests.municipality, 'unknown') as municipality,
         cast(null as {{ uuid_type() }}) as request_id,
-        cast(null as {{ uuid_type() }}) as provider_id,
         candidates.shown_at as known_at,
         1 as is_event,
         1 as prices,
@@ -109,18 +117,16 @@ price_steps as (
         category_id,
         municipality,
         request_id,
-        provider_id,
         requested_at as known_at,
         0 as is_event,
         0 as prices,
         0 as price_nok
-    from pairs
+    from asked
 ),
 
 price_sums as (
     select
         request_id,
-        provider_id,
         is_event,
         {{ sum_before('prices', 'category_id, municipality') }} as prices,
         {{ sum_before('price_nok', 'category_id, municipality') }} as price_sum,
@@ -192,11 +198,7 @@ joined as (
     from pairs
     inner join provider_probes
         on pairs.request_id = provider_probes.request_id and pairs.provider_id = provider_probes.provider_id
-    inner join price_sums
-        on
-            pairs.request_id = price_sums.request_id
-            and pairs.provider_id = price_sums.provider_id
-            and price_sums.is_event = 0
+    inner join price_sums on pairs.request_id = price_sums.request_id and price_sums.is_event = 0
     inner join pair_sums
         on
             pairs.request_id = pair_sums.request_id

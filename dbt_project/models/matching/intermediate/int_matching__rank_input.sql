@@ -9,6 +9,7 @@ long as (
     select
         request_id,
         provider_id,
+        request_status,
         '{{ one.feature }}' as feature,
         '{{ one.text_nb }}' as text_nb,
         '{{ one.text_en }}' as text_en,
