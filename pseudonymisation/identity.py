@@ -163,16 +163,24 @@ def _give_visits(con: duckdb.DuckDBPyConnection, visit: _Visit, batch_id: int) -
     """)
     if count(con, "SELECT count(*) FROM stored_visit") == 0:
         return 0
-    con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE given_visit AS
-        SELECT stored._row_key, purpose_hmac(subject.secret) AS account, stored.account AS account_before,
+    con.execute(f"CREATE OR REPLACE TEMP TABLE visit_owner AS {owners_sql('stored_visit')}")
+    # An owner is named once, not once an event: hashing is what costs.
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE named_owner AS
+        SELECT owner.account_hash, purpose_hmac(subject.secret) AS account,
             owner.account_hash IN (SELECT alias_hash FROM vault.tombstone) AS is_erased
-        FROM stored_visit AS stored
-        LEFT JOIN ({owners_sql("stored_visit")}) AS owner
-            ON owner.cookie_hash = stored.cookie_hash AND owner.day = stored.day
+        FROM (SELECT DISTINCT account_hash FROM visit_owner) AS owner
         LEFT JOIN vault.alias AS alias ON alias.alias_hash = owner.account_hash
         LEFT JOIN vault.subject AS subject USING (subject_id)
-        WHERE stored.account IS DISTINCT FROM purpose_hmac(subject.secret) OR is_erased
+    """)
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE given_visit AS
+        SELECT stored._row_key, named.account, stored.account AS account_before,
+            coalesce(named.is_erased, false) AS is_erased
+        FROM stored_visit AS stored
+        LEFT JOIN visit_owner AS owner ON owner.cookie_hash = stored.cookie_hash AND owner.day = stored.day
+        LEFT JOIN named_owner AS named ON named.account_hash = owner.account_hash
+        WHERE stored.account IS DISTINCT FROM named.account OR named.is_erased
     """)
     gone = count(
         con, f"DELETE FROM {visit.target} WHERE _row_key IN (SELECT _row_key FROM given_visit WHERE is_erased)"

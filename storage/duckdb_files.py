@@ -83,6 +83,8 @@ def _new_engine(home: Home) -> duckdb.DuckDBPyConnection:
             "temp_directory": str(home.temporary),
             "temp_file_encryption": "true",
             "memory_limit": MEMORY_LIMIT,
+            # A table that the open transaction has filled looks empty to the planner, which would then join by nested loops.
+            "asof_loop_join_threshold": "0",
         }
     )
     try:

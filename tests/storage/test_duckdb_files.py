@@ -64,6 +64,19 @@ def test_a_session_can_install_nothing_and_is_bounded(tmp_path: Path) -> None:
     assert MEMORY_LIMIT == "700MB"
 
 
+def test_what_a_transaction_has_just_filled_is_not_joined_by_nested_loops(tmp_path: Path) -> None:
+    with connect(Home(tmp_path)) as con:
+        con.execute("BEGIN")
+        con.execute("CREATE TEMP TABLE seen AS SELECT i % 1000 AS who, i AS at FROM range(100_000) AS r(i)")
+        row = con.execute(
+            "EXPLAIN SELECT * FROM seen AS one ASOF JOIN seen AS other ON one.who = other.who AND one.at >= other.at"
+        ).fetchone()
+        assert row is not None
+        assert "ASOF_JOIN" in row[1]
+        assert "NESTED_LOOP_JOIN" not in row[1]
+        con.execute("ROLLBACK")
+
+
 LEFT_BEHIND = [
     "CREATE TEMP TABLE secret AS SELECT 1 AS x",
     "CREATE TABLE secret AS SELECT 1 AS x",
