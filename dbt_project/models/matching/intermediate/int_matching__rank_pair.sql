@@ -86,21 +86,31 @@ eligible as (
     select
         request_id,
         provider_id,
-        list_price_z
+        list_price_z,
+        row_number() over (
+            partition by request_id order by distance_km asc nulls last, md5(concat(request_id, provider_id)) asc
+        ) as nearness
     from reachable
     where is_same_municipality or distance_km <= radius_km + {{ var('ranking_grid_km', 10) }}
 ),
 
+-- The nearest are chosen from, so that the work grows with the requests and not with requests times providers. On the
+-- grid many are equally near: of them each request draws its own, so that nobody is always left out.
+nearest as (
+    select * from eligible
+    where nearness <= {{ var('ranking_candidates', 200) }}
+),
+
 pairs as (
     select
-        coalesce(shown.request_id, eligible.request_id) as request_id,
-        coalesce(shown.provider_id, eligible.provider_id) as provider_id,
+        coalesce(shown.request_id, nearest.request_id) as request_id,
+        coalesce(shown.provider_id, nearest.provider_id) as provider_id,
         shown.price_nok,
-        eligible.list_price_z,
+        nearest.list_price_z,
         coalesce(shown.is_shown, false) as is_shown
     from shown
-    full outer join eligible
-        on shown.request_id = eligible.request_id and shown.provider_id = eligible.provider_id
+    full outer join nearest
+        on shown.request_id = nearest.request_id and shown.provider_id = nearest.provider_id
 ),
 
 joined as (
