@@ -27,7 +27,8 @@ from orchestration import dbt_runs, steps
 from orchestration.context import Run, active_run, open_run
 from orchestration.report import read_last_report, save_report
 from pseudonymisation.policy.reading import load_policy
-from storage import LeiiError, Workspace, attach, attached, exclusive_run
+from storage import Home, LeiiError, Workspace, attach, attached, exclusive_run
+from storage.spilling import spill_folder
 
 SCHEMAS = ("marts", "intermediate", "staging")
 
@@ -114,7 +115,7 @@ def _alone(run: Run) -> None:
 
 def _build_alone(purpose: str) -> None:
     run = open_run()
-    settings = _session_settings(run.home.extensions, run.home.temporary)
+    settings = _session_settings(run.home)
     with duckdb.connect(config=settings) as con:
         con.execute("LOAD httpfs")
         con.execute("SET TimeZone = 'UTC'")
@@ -127,13 +128,13 @@ def _build_alone(purpose: str) -> None:
             _materialise(con, node, run.home.dbt_folder(purpose) / "target" / "compiled")
 
 
-def _session_settings(extensions: Path, temporary: Path) -> dict[str, str | bool | int | float | list[str]]:
+def _session_settings(home: Home) -> dict[str, str | bool | int | float | list[str]]:
     """As dbt's profile has them."""
     return {
-        "extension_directory": str(extensions),
+        "extension_directory": str(home.extensions),
         "autoinstall_known_extensions": "false",
         "memory_limit": "1200MB",
-        "temp_directory": str(temporary),
+        "temp_directory": spill_folder(home),
         "temp_file_encryption": "true",
     }
 

@@ -17,6 +17,7 @@ from typing import Any
 from storage import Home, LeiiError, Workspace, write_durably
 from storage.extensions import ensure_extensions
 from storage.keyring import key_text
+from storage.spilling import spill_folder
 
 PARSE_NOW = "2000-01-01T00:00:00+00:00"
 """LEII_NOW while parsing: a constant, since dbt parses everything anew when a variable of its project file changes."""
@@ -205,7 +206,7 @@ def dbt_environment(workspace: Workspace, purpose: str) -> dict[str, str]:
         "LEII_DBT_PURPOSE": purpose,
         "LEII_DBT_FILE": str(home.warehouse_file(purpose)),
         "LEII_DBT_EXTENSIONS": str(home.extensions),
-        "LEII_DBT_TEMPORARY": str(home.temporary),
+        "LEII_DBT_TEMPORARY": spill_folder(home),
         "LEII_NOW": workspace.now.isoformat(),
         "DBT_ENV_SECRET_LEII_KEY": key_text(workspace.keyring.purpose_key(purpose, "warehouse")),
     }

@@ -18,6 +18,7 @@ from storage.durable import replace_durably
 from storage.errors import LeiiError
 from storage.home import Home
 from storage.keyring import key_text
+from storage.spilling import spill_folder
 
 MEMORY_LIMIT = "700MB"
 """Of one session. A run has two at work at once, and the whole of it should stay under 2 GiB with ten million events."""
@@ -52,8 +53,8 @@ def _idle_engine(home: Home) -> duckdb.DuckDBPyConnection | None:
     if engine is None:
         return None
     try:
-        engine.execute("SET temp_directory = '{}'".format(str(home.temporary).replace("'", "''")))
-    except duckdb.Error:  # it has spilled elsewhere
+        engine.execute("SET temp_directory = '{}'".format(spill_folder(home).replace("'", "''")))
+    except duckdb.Error:  # it has spilled, and can go nowhere else
         engine.close()
         return None
     return engine
@@ -80,7 +81,7 @@ def _new_engine(home: Home) -> duckdb.DuckDBPyConnection:
             "extension_directory": str(home.extensions),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "temp_directory": str(home.temporary),
+            "temp_directory": spill_folder(home),
             "temp_file_encryption": "true",
             "memory_limit": MEMORY_LIMIT,
             # A table that the open transaction has filled looks empty to the planner, which would then join by nested loops.

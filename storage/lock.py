@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from storage.errors import LeiiError
 from storage.home import Home
+from storage.spilling import remove_left_spills
 
 
 @contextmanager
@@ -21,6 +22,7 @@ def exclusive_run(home: Home, *, wait_seconds: float = 0.0) -> Iterator[None]:
             if time.monotonic() >= deadline:
                 raise LeiiError(f"another run holds {home.root}: wait for it to end, or give --wait SECONDS")
             time.sleep(0.2)
+        remove_left_spills(home)
         yield
     finally:
         os.close(descriptor)

@@ -15,6 +15,7 @@ from pseudonymisation.policy.model import Policy
 from storage import Workspace
 from storage.extensions import ensure_extensions
 from storage.keyring import key_text
+from storage.spilling import spill_folder
 from tests.dbt_project.warm_dbt import WarmDbt
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -151,7 +152,7 @@ class PurposeProject:
             "LEII_DBT_PURPOSE": self.purpose,
             "LEII_DBT_FILE": str(home.warehouse_file(self.purpose)),
             "LEII_DBT_EXTENSIONS": str(home.extensions),
-            "LEII_DBT_TEMPORARY": str(home.temporary),
+            "LEII_DBT_TEMPORARY": spill_folder(home),
             "DBT_ENV_SECRET_LEII_KEY": key_text(self.workspace.keyring.purpose_key(self.purpose, "warehouse")),
             "LEII_NOW": now.isoformat(),
         }
