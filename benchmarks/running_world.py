@@ -37,8 +37,10 @@ DUE_WHEN_ASKED = """
 not exists (select from app.privacy_request as known where known.account_id = account.account_id)
 and not exists (select from app.account_ban as ban where ban.account_id = account.account_id)
 and not exists (
-    select from app.booking where (customer_id = account.account_id or provider_id = account.account_id)
-    and (status in ('booked', 'in_progress') or paid_at is null or greatest(paid_at, completed_at) > %(since)s))
+    select from (
+        select unnest(array[customer_id, provider_id]) as party from app.booking
+        where status in ('booked', 'in_progress') or paid_at is null or greatest(paid_at, completed_at) > %(since)s
+    ) as busy where busy.party = account.account_id)
 """
 """SQL on app.account: whose erasure is due as soon as they ask (31 days after `since`), but for a claim or dispute."""
 
