@@ -74,7 +74,9 @@ KINDS = (
         zone="dbt", pattern=r"dbt/(manifest|{purpose})/([^/]+/)*[^/]+\.(json|msgpack|gpickle|sql|py|log)", holds="SQL"
     ),
     FileKind(zone="extensions", pattern=r"extensions/([^/]+/)*[^/]+\.duckdb_extension(\.info)?", holds="DuckDB's own"),
-    FileKind(zone="temporary", pattern=r"temporary/\d+-\d+/duckdb_temp_[^/]+", holds="what DuckDB spills, encrypted"),
+    FileKind(
+        zone="temporary", pattern=r"temporary/\d+-[0-9a-f]{32}/duckdb_temp_[^/]+", holds="what DuckDB spills, encrypted"
+    ),
     FileKind(zone="root", pattern=r"keyring\.json", holds="the keys"),
     FileKind(zone="root", pattern=r"last_run\.json", holds="the last run's counts"),
     FileKind(zone="root", pattern=r"run\.lock", holds="nothing"),

@@ -3,19 +3,17 @@
 Two that share a folder give their files the same names there, and overwrite and remove each other's.
 """
 
-import itertools
 import os
 import shutil
+from uuid import uuid4
 
 from storage.home import Home
-
-_numbers = itertools.count()
 
 
 def spill_folder(home: Home) -> str:
     """The path of a folder that no other engine spills to. DuckDB makes it when it first spills, and removes it at the end."""
     home.temporary.mkdir(parents=True, exist_ok=True)
-    return str(home.temporary / f"{os.getpid()}-{next(_numbers)}")
+    return str(home.temporary / f"{os.getpid()}-{uuid4().hex}")
 
 
 def remove_left_spills(home: Home) -> None:

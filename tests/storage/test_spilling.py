@@ -5,8 +5,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 from storage import Home, connect, exclusive_run
+from storage.contents import unknown_files
 from storage.spilling import spill_folder
 
 SPILLS = """
@@ -39,11 +41,12 @@ def test_what_a_killed_process_has_spilled_goes_with_the_next_run_and_nothing_el
     dead = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
     )
-    left, used = home.temporary / f"{int(dead.stdout)}-3", Path(spill_folder(home))
+    left, used = home.temporary / f"{int(dead.stdout)}-{uuid4().hex}", Path(spill_folder(home))
     for folder in (left, used):
         folder.mkdir()
         (folder / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"spilled")
     with exclusive_run(home):
         assert not left.exists()
         assert used.exists()
+        assert unknown_files(home, ()) == []
     assert str(used).startswith(str(home.temporary / f"{os.getpid()}-"))
