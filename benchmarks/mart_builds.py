@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from graphlib import TopologicalSorter
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -156,7 +157,7 @@ def _materialise(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], compil
     target = f"{node['schema']}.{node['alias']}"
     if node["language"] == "python":
         model = runpy.run_path(str(dbt_runs.project_folder() / node["original_file_path"]))["model"]
-        made = model(_Dbt(con), con)  # noqa: F841  # DuckDB finds it by its name
+        made = model(_Dbt(con, node), con)  # noqa: F841  # DuckDB finds it by its name
         con.execute(f"CREATE TABLE {target} AS FROM made")
         return
     sql = (compiled / node["package_name"] / node["original_file_path"]).read_text()
@@ -167,8 +168,9 @@ def _materialise(con: duckdb.DuckDBPyConnection, node: Mapping[str, Any], compil
 class _Dbt:
     """What a Python model of dbt's is given, as far as ours ask for it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, node: Mapping[str, Any]) -> None:
         self._con = con
+        self.this = SimpleNamespace(schema=node["schema"], identifier=node["alias"])
 
     def config(self, **settings: Any) -> None:
         """What is set there is known from the manifest."""

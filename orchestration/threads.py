@@ -33,6 +33,17 @@ was_interrupted = threading.Event()
 Happening = tuple[str, DagsterEvent | BaseException | None]
 
 
+class Pools(InstanceConcurrencyContext):
+    """Dagster's pools, for steps of which all run in this process."""
+
+    def look_again(self) -> None:
+        """Forget how long to wait before a slot is asked for again: a step has ended, so that one may be free.
+
+        Dagster asks once a second, as it does not hear of a slot that another process lets go.
+        """
+        self._pending_timeouts.clear()
+
+
 class ThreadExecutor(Executor):
     """At most `max_concurrent` steps at once; pools of the instance are respected."""
 
@@ -68,7 +79,7 @@ class ThreadExecutor(Executor):
 
     def _iterate(self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
         with (
-            InstanceConcurrencyContext(job_context.instance, job_context.dagster_run) as pools,
+            Pools(job_context.instance, job_context.dagster_run) as pools,
             execution_plan.start(
                 retry_mode=job_context.retry_mode,
                 max_concurrent=self._max_concurrent,
@@ -76,10 +87,10 @@ class ThreadExecutor(Executor):
                 step_dependency_config=StepDependencyConfig.default(),
             ) as active,
         ):
-            yield from _run_steps(job_context, active)
+            yield from _run_steps(job_context, active, pools)
 
 
-def _run_steps(context: PlanExecutionContext, active: ActiveExecution) -> Iterator[DagsterEvent]:
+def _run_steps(context: PlanExecutionContext, active: ActiveExecution, pools: Pools) -> Iterator[DagsterEvent]:
     happenings: queue.Queue[Happening] = queue.Queue()
     while not active.is_complete:
         if active.check_for_interrupts():
@@ -101,6 +112,7 @@ def _run_steps(context: PlanExecutionContext, active: ActiveExecution) -> Iterat
             active.handle_event(happening)
         elif happening is None:
             active.verify_complete(context, step_key)
+            pools.look_again()
         else:
             raise happening
 

@@ -7,4 +7,4 @@ def model(dbt, session):  # type: ignore[no-untyped-def]
     dbt.config(materialized="table")
     cells = dbt.ref("int_market_trends__cell")
     rests = dbt.ref("int_market_trends__rest")
-    return withheld_relation(session, cells, rests)
+    return withheld_relation(session, cells, rests, stood=f"{dbt.this.schema}.{dbt.this.identifier}")
