@@ -1,6 +1,7 @@
 """Secondary suppression of the market's published tables: category × municipality with all totals, a table a month and figure."""
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,8 @@ def withheld_relation(con: duckdb.DuckDBPyConnection, cells: Any, rests: Any, *,
         for name in found.column_names
         if name not in KEY and not name.startswith("before_")
     }
-    starts = (
-        np.flatnonzero(np.r_[True, np.diff(number["month"]) > 0]) if found.num_rows else np.zeros(0, dtype=np.int64)
-    )
-    for first, last in zip(starts, [*starts[1:], found.num_rows], strict=True):
+    starts = np.flatnonzero(np.diff(number["month"], prepend=-1) > 0)
+    for first, last in pairwise([*starts, found.num_rows]):
         month = slice(int(first), int(last))
         of_month = {name: values[month] for name, values in number.items() if name != "month"}
         digest[month] = _digest(of_month)

@@ -92,3 +92,9 @@ def test_a_month_of_which_anything_has_changed_is_worked_out_again(con: duckdb.D
     ).fetchall()
     first = [row for row in again if str(row[2]) == MONTHS[0]]
     assert set(map(str, first)) == {str(row) for row in anew if str(row[2]) == MONTHS[0]}
+
+
+def test_a_market_of_which_no_month_has_ended_withholds_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("DELETE FROM inner_cell")
+    work_out(con)
+    assert con.execute("SELECT count(*) FROM kept.withheld").fetchone() == (0,)
