@@ -52,4 +52,5 @@ lock:
 
 clean:
 	rm -rf .venv .leii .world .pytest_cache .mypy_cache .ruff_cache .hypothesis dbt_project/target dbt_project/logs
+	! grep -qs '^# Written by `leii demo`' leii.toml || rm leii.toml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

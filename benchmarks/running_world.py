@@ -68,9 +68,13 @@ class RunningWorld:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the command is told of this world, and nothing that was meant for another."""
+        """What the command is told of this world, and nothing that was meant for another: neither by the environment nor
+        by a leii.toml in the working directory."""
+        config = self.folder / "leii.toml"
+        config.touch()
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("LEII_")},
+            "LEII_CONFIG": str(config),
             "LEII_HOME": str(self.home.root),
             "LEII_APP_DB_DSN": self.server.pipeline_dsn,
             "LEII_STRIPE_API_KEY": self.stripe.api_key,

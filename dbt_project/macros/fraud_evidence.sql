@@ -14,12 +14,28 @@
     where is_fraud_claim
 {%- endmacro %}
 
-{# When each account was last here: what it states was still its own then. #}
-{% macro fraud_last_logins() -%}
+{# When each account was last in use, by a login or a booking on either side: what it states was still its own then. #}
+{% macro fraud_last_uses() -%}
     select
         account_id,
-        max(logged_in_at) as logged_in_at
-    from {{ ref("stg_fraud__login") }}
-    where is_success and logged_in_at <= {{ fraud_as_of() }}
+        max(used_at) as used_at
+    from (
+        select
+            account_id,
+            logged_in_at as used_at
+        from {{ ref("stg_fraud__login") }}
+        where is_success
+        union all
+        select
+            customer_id as account_id,
+            booked_at as used_at
+        from {{ ref("stg_fraud__booking") }}
+        union all
+        select
+            provider_id as account_id,
+            booked_at as used_at
+        from {{ ref("stg_fraud__booking") }}
+    ) as used
+    where account_id is not null and used_at <= {{ fraud_as_of() }}
     group by account_id
 {%- endmacro %}

@@ -36,7 +36,13 @@ class PublishedTown:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LEII_")}
-        return {**kept, "LEII_HOME": str(self.home.root), "LEII_NOW": self.now.isoformat()}
+        own = {"LEII_HOME": str(self.home.root), "LEII_CONFIG": str(self.config), "LEII_NOW": self.now.isoformat()}
+        return {**kept, **own}
+
+    @property
+    def config(self) -> Path:
+        """Empty: the leii.toml of the working directory is somebody's own."""
+        return self.home.root.parent / "leii.toml"
 
     @property
     def keyring(self) -> KeyRing:
@@ -60,6 +66,7 @@ def published_town(folder: Path) -> PublishedTown:
     generate_world(world, spec)
     now = datetime.fromtimestamp(json.loads((world / "world.json").read_text())["now"], UTC)
     town = PublishedTown(home=Home(folder / "home"), now=now)
+    town.config.touch()
     with (
         tempfile.TemporaryDirectory(prefix="leii-postgres-") as data,
         running_postgres(Path(data)) as postgres,

@@ -39,9 +39,12 @@ pytestmark = pytest.mark.slow
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     root = tmp_path_factory.mktemp("definitions")
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("LEII_")}
-    os.environ["LEII_HOME"] = str(root)
+    (root / "leii.toml").touch()  # that of the working directory is somebody's own
+    own = {"LEII_HOME": str(root), "LEII_CONFIG": str(root / "leii.toml")}
+    os.environ.update(own)
     yield Home(root)
-    del os.environ["LEII_HOME"]
+    for name in own:
+        del os.environ[name]
     os.environ.update(before)
 
 

@@ -19,8 +19,8 @@ event as (
     select * from {{ ref("stg_fraud__event") }}
 ),
 
-last_login as (
-    {{ fraud_last_logins() }}
+last_use as (
+    {{ fraud_last_uses() }}
 ),
 
 sighting as (
@@ -122,12 +122,12 @@ edge as (
             max(sighting.seen_at),
             max(
                 case
-                    when sighting.identifier_kind not in ('card', 'device', 'network') then last_login.logged_in_at
+                    when sighting.identifier_kind not in ('card', 'device', 'network') then last_use.used_at
                 end
             )
         ) as last_seen_at
     from sighting
-    left join last_login on sighting.account_id = last_login.account_id
+    left join last_use on sighting.account_id = last_use.account_id
     where sighting.account_id is not null and sighting.identifier_value is not null
     group by sighting.account_id, sighting.identifier_kind, sighting.identifier_value
 ),

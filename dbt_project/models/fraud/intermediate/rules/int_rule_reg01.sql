@@ -13,8 +13,8 @@ with identity_check as (
     from {{ ref("stg_fraud__identity_check") }}
 ),
 
-last_login as (
-    {{ fraud_last_logins() }}
+last_use as (
+    {{ fraud_last_uses() }}
 ),
 
 stated as (
@@ -35,7 +35,7 @@ stated as (
         + case when not profile.name_is_as_registered then 1 else 0 end
         + case when identity_check.identity_check_id is not null then 1 else 0 end as mismatch_points,
         greatest(profile.updated_at, identity_check.created_at) as arose_at,
-        greatest(profile.updated_at, identity_check.created_at, last_login.logged_in_at) as observed_at
+        greatest(profile.updated_at, identity_check.created_at, last_use.used_at) as observed_at
     from {{ ref("stg_fraud__provider_profile") }} as profile
     left join identity_check
         on
@@ -44,7 +44,7 @@ stated as (
             and identity_check.status in ('requires_input', 'canceled')
             and identity_check.created_at
             <= {{ dbt.dateadd("day", -fraud_settings().identity_check_days, fraud_as_of()) }}
-    left join last_login on profile.account_id = last_login.account_id
+    left join last_use on profile.account_id = last_use.account_id
 )
 
 select {{ fraud_hit("REG01", "account_id", "mismatch_points", "observed_at", arose_at="arose_at") | indent(4) }}
