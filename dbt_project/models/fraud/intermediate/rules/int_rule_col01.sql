@@ -19,10 +19,34 @@ with pair as (
         and {{ fraud_in_window("COL01", "booking.booked_at") }}
     group by booking.customer_id, booking.provider_id
     having count(distinct customer_edge.identifier_kind) >= {{ fraud_threshold("COL01") }}
+),
+
+-- two who book each other are one finding for each of them
+either as (
+    select
+        customer_id as account_id,
+        provider_id as counterpart_id,
+        shared_kinds,
+        booked_at
+    from pair
+    union all
+    select
+        provider_id as account_id,
+        customer_id as counterpart_id,
+        shared_kinds,
+        booked_at
+    from pair
+),
+
+finding as (
+    select
+        account_id,
+        counterpart_id,
+        max(shared_kinds) as shared_kinds,
+        max(booked_at) as booked_at
+    from either
+    group by account_id, counterpart_id
 )
 
-select {{ fraud_hit("COL01", "customer_id", "shared_kinds", "booked_at", counterpart_id="provider_id") | indent(4) }}
-from pair
-union all
-select {{ fraud_hit("COL01", "provider_id", "shared_kinds", "booked_at", counterpart_id="customer_id") | indent(4) }}
-from pair
+select {{ fraud_hit("COL01", "account_id", "shared_kinds", "booked_at", counterpart_id="counterpart_id") | indent(4) }}
+from finding

@@ -25,16 +25,37 @@ concentrated as (
         customer_id is not null
         and booking_count >= {{ fraud_at_least("COL02") }}
         and turnover_share >= {{ fraud_threshold("COL02") }}
+),
+
+-- two who live off each other are one finding for each of them
+either as (
+    select
+        provider_id as account_id,
+        customer_id as counterpart_id,
+        turnover_share,
+        booked_at
+    from concentrated
+    union all
+    select
+        customer_id as account_id,
+        provider_id as counterpart_id,
+        turnover_share,
+        booked_at
+    from concentrated
+),
+
+finding as (
+    select
+        account_id,
+        counterpart_id,
+        max(turnover_share) as turnover_share,
+        max(booked_at) as booked_at
+    from either
+    group by account_id, counterpart_id
 )
 
 select {{ fraud_hit(
-    "COL02", "provider_id", "round(turnover_share, 2)", "booked_at",
-    counterpart_id="customer_id"
+    "COL02", "account_id", "round(turnover_share, 2)", "booked_at",
+    counterpart_id="counterpart_id"
 ) | indent(4) }}
-from concentrated
-union all
-select {{ fraud_hit(
-    "COL02", "customer_id", "round(turnover_share, 2)", "booked_at",
-    counterpart_id="provider_id"
-) | indent(4) }}
-from concentrated
+from finding
